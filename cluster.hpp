@@ -1,0 +1,50 @@
+// cluster: covey::run, the one call of a program's main.
+//
+// The same program is master and worker: the master starts it again for every worker, as Node's
+// cluster.fork does. So everything in main above run() is executed in every role: keep it free of
+// side effects.
+//
+// Standard flags, which override what code set in options: --listen ADDR (repeatable),
+// --workers N|auto, --dispatch POLICY, --drain-deadline 30s, --busy-poll 0us, --log-level,
+// --log-format text|json, --version, --help. When every worker is ready the master prints one line
+// on standard output: "covey: ready on 127.0.0.1:8080 (workers 2, pid 1234)".
+#pragma once
+
+#include <covey/master/options.hpp>
+#include <covey/shm/state.hpp>
+#include <covey/worker/worker.hpp>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace covey {
+
+namespace detail {
+
+int run(int argc, char const* const* argv, options&& defaults, state& view,
+        std::function<void(runtime&)> set_up);
+
+} // namespace detail
+
+// Runs the cluster and returns the exit code of this process: 0 after a graceful stop, 2 for a
+// wrong command line, 1 for anything else that kept the cluster from running (one line on standard
+// error says what and what to do). Blocks; call it once, from main's thread.
+template <class State, class Setup>
+int run(int argc, char const* const* argv, options defaults, Setup set_up)
+{
+    static_assert(std::is_base_of_v<state, State>, "the state is a struct derived from covey::state");
+    State view;
+    std::optional<worker<State>> made; // routes may keep references to it: it lives as long as run
+    return detail::run(argc, argv, std::move(defaults), view,
+                       [&](runtime& runtime) { set_up(made.emplace(runtime, view)); });
+}
+
+// The same without a command line.
+template <class State, class Setup>
+int run(options defaults, Setup set_up)
+{
+    return run<State>(0, nullptr, std::move(defaults), std::move(set_up));
+}
+
+} // namespace covey

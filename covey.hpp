@@ -1,0 +1,9 @@
+// The one include of a program that uses covey.
+#pragma once
+
+#include <covey/cluster.hpp>
+#include <covey/shm/counter.hpp>
+#include <covey/shm/map.hpp>
+#include <covey/shm/text.hpp>
+#include <covey/shm/value.hpp>
+#include <covey/worker/http/event_stream.hpp>

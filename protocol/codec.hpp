@@ -1,0 +1,38 @@
+// codec: message to frame body and back. codec.cpp is the only file that includes msgpack.
+//
+// A frame on the wire is a header of 16 bytes, little-endian, and a body:
+//   0  u32 length    bytes of the body, 0 .. frame_bytes_max
+//   4  u16 type      the message's number (messages.hpp)
+//   6  u16 flags     0 in version 1; anything else is a bad frame
+//   8  u32 sequence  counts the frames of one direction from 0
+//  12  u32 fd_count  handles that belong to this frame, 0 .. handles_max
+// The body is one msgpack array: the message's members in their described order.
+#pragma once
+
+#include "messages.hpp"
+
+#include <boost/system/error_code.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace covey::protocol {
+
+inline constexpr std::size_t header_bytes = 16;
+inline constexpr std::size_t handles_max = 64; // decisions.md: handles per frame
+
+struct frame
+{
+    std::uint16_t type = 0;
+    std::string body;
+};
+
+frame encode(from_master const& message);
+frame encode(from_worker const& message);
+
+// Decodes what a peer sent, trusting nothing: errors unknown_message, bad_message, wrong_handles.
+// Unpack limits: arrays, strings and binaries no longer than the body, depth 4, no maps, no ext.
+boost::system::error_code decode(frame const& in, std::size_t handles, from_master& out);
+boost::system::error_code decode(frame const& in, std::size_t handles, from_worker& out);
+
+} // namespace covey::protocol

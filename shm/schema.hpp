@@ -1,0 +1,39 @@
+// schema: what a state consists of, as data: names, kinds, types, capacities.
+//
+// Two processes share a segment only when their schemas are equal, field by field; the fingerprint
+// is the hash of the text. Types are named by structure ("i64", "text<32>",
+// "{name:text<48>,age:u8}"), never by a compiler's spelling.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace covey {
+
+enum class field_kind : std::uint8_t { counter = 1, value = 2, map = 3 };
+std::string_view name(field_kind kind);
+
+struct field_description
+{
+    std::string name;         // 1 to 64 of [a-z0-9_]
+    field_kind kind{};
+    std::string key_type;     // empty unless the kind has keys
+    std::string row_type;
+    std::uint32_t key_bytes = 0; // at most, as bytes in a cell; a multiple of 8
+    std::uint32_t row_bytes = 0; // as bytes in a cell; a multiple of 8
+    std::uint64_t capacity = 0;  // rows
+    std::vector<std::uint64_t> initial; // a value's first row, as words
+};
+
+struct schema
+{
+    std::vector<field_description> fields;
+
+    // One line a field: "map scores text<32> -> i64, capacity 10000".
+    std::string text() const;
+    std::uint64_t fingerprint() const;
+};
+
+} // namespace covey

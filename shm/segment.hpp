@@ -1,0 +1,106 @@
+// segment: one piece of memory that every process of a cluster maps.
+//
+// A memfd: sized once from the schema, allocated at once (a shortage shows at the start, never as
+// SIGBUS in the middle of a write), sealed against shrinking and growing, passed as a handle. It
+// has no name and is gone with its last process. README.md draws what is inside.
+//
+// The master creates it and opens and reaps seats; workers attach. Nothing here takes a lock but
+// reap(), and that only tries.
+#pragma once
+
+#include "schema.hpp"
+
+#include <covey/protocol/handle.hpp>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace covey {
+
+namespace shm {
+struct header;
+class arena;
+} // namespace shm
+
+// How much a worker has to do, as it says itself; the master reads it to choose a worker. A
+// hostile worker can write anything here: take the numbers as hints.
+struct seat_load
+{
+    std::uint32_t connections = 0; // open
+    std::uint32_t in_flight = 0;   // requests being answered
+    std::uint64_t requests = 0;    // answered since the seat was opened
+};
+
+struct seat_owner
+{
+    std::int64_t pid = 0;
+    std::uint64_t id = 0; // the worker's, never reused
+    std::uint32_t generation = 0;
+};
+
+// One eventfd for each seat, for the life of the cluster. The master makes them; a worker gets
+// them over the channel. Ringing one wakes the worker in that seat.
+class doorbells
+{
+  public:
+    doorbells() = default;
+    explicit doorbells(std::vector<handle> bells) : bells_{std::move(bells)} {}
+    static doorbells make(std::uint32_t seats); // throws system_error
+
+    std::span<handle const> handles() const { return bells_; }
+    std::uint32_t size() const { return static_cast<std::uint32_t>(bells_.size()); }
+    void ring(std::uint32_t seat) const noexcept; // one write; a full bell has been rung already
+    void ring_all() const noexcept;
+
+  private:
+    std::vector<handle> bells_;
+};
+
+class segment
+{
+  public:
+    static constexpr std::uint32_t seats_max = 256;
+
+    // Makes a segment for `described` with room for `seats` workers. Throws system_error when the
+    // memory is not to be had; the message names the bytes asked for.
+    static segment create(schema const& described, std::uint32_t seats, std::string const& name);
+
+    // Maps a segment that someone lent. Throws system_error with error::not_a_segment,
+    // error::not_ready, error::wrong_layout or error::schema_differs; the last one's message
+    // prints both schemas.
+    static segment attach(handle const& lent, schema const& expected);
+
+    segment(segment&&) noexcept;
+    segment& operator=(segment&&) noexcept;
+    ~segment();
+
+    handle lend() const; // a new descriptor of the same memory; throws system_error
+    std::uint64_t bytes() const;
+    std::uint32_t seats() const;
+    std::uint64_t revision() const; // of the newest change that has begun
+    std::string name() const;
+
+    // ---- the master's part; `seat` < seats() ----
+
+    // Before a worker starts: the seat is its.
+    void open_seat(std::uint32_t seat, seat_owner const& owner);
+
+    // After it died: finishes or takes back what it was writing, clears its load and its
+    // subscriptions, wakes everybody. False when another process is repairing just now: call
+    // again a little later. Never blocks.
+    bool reap_seat(std::uint32_t seat, doorbells const& bells);
+
+    seat_load load_of(std::uint32_t seat) const;
+    seat_owner owner_of(std::uint32_t seat) const;
+
+    // For the house's own rooms: the mapped memory.
+    std::shared_ptr<shm::arena> const& memory() const { return memory_; }
+
+  private:
+    explicit segment(std::shared_ptr<shm::arena> memory);
+    std::shared_ptr<shm::arena> memory_;
+};
+
+} // namespace covey

@@ -1,0 +1,72 @@
+// event_stream: server-sent events for any number of clients from one source.
+//
+//   http::event_stream feed{worker.get_executor(), {.snapshot = ...}};
+//   worker.on_change(state.scores, [&](auto const& change) { feed.publish({...}); });
+//   worker.get("/events", [&](http::request const& request) { return feed.open(request); });
+//
+// A worker holds one subscription however many clients hang on it. The stream remembers the last
+// `backlog` events. A client that comes with Last-Event-ID gets those it missed; if they are no
+// longer remembered it gets one "reset" event and then the snapshot. A client that does not read
+// `pending_bytes_max` is cut off (its browser reconnects and resumes).
+// All calls on the worker's thread; nothing blocks.
+#pragma once
+
+#include "message.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace covey::http {
+
+struct event
+{
+    std::uint64_t id = 0; // the change's revision; ids of one stream only rise
+    std::string name;     // the `event:` line; empty for none
+    std::string data;     // one or more lines
+};
+
+class event_stream
+{
+  public:
+    struct options
+    {
+        std::size_t backlog = 4096;             // events
+        std::size_t pending_bytes_max = 1 << 20; // per client
+        std::size_t clients_max = 10'000;        // per worker; one more gets 503
+        std::chrono::milliseconds retry{1'000};  // told to clients: wait so long to reconnect
+        std::chrono::seconds keep_alive{15};     // a comment line so often, so that proxies stay
+        // Events after this id are known to the stream from its start (the revision at which the
+        // worker attached).
+        std::uint64_t since = 0;
+        // The whole current state as events, for a client whose gap is not remembered.
+        std::function<std::vector<event>()> snapshot;
+    };
+
+    event_stream(boost::asio::any_io_executor executor, options settings);
+    ~event_stream();
+    event_stream(event_stream const&) = delete;
+    event_stream& operator=(event_stream const&) = delete;
+
+    // To every client, and to the backlog.
+    void publish(event const& happened);
+
+    // Forgets the backlog and tells every client to start over (after a resync).
+    void reset();
+
+    // The response that a GET handler returns.
+    response open(request const& asked);
+
+    std::size_t clients() const;
+
+  private:
+    struct core;
+    std::shared_ptr<core> core_;
+};
+
+} // namespace covey::http

@@ -1,0 +1,84 @@
+// request and response: what handlers read and return. Plain values; Beast stays in session.cpp.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace covey::http {
+
+class event_sink; // event_stream.hpp
+
+// One request. Everything in it lives until the handler's response has been made: for an
+// awaitable handler, until its coroutine ends. Made by a session, or by a test (the members are
+// public, so a handler can be called without a socket).
+class request
+{
+  public:
+    using field = std::pair<std::string, std::string>;
+
+    std::string method_name = "GET";
+    std::string target_text = "/"; // as sent, query included
+    std::vector<field> fields;     // headers in their order
+    std::string body_text;
+    std::vector<field> parameters; // the router's {names}, percent-decoded
+
+    std::string_view method() const { return method_name; }
+    std::string_view target() const { return target_text; }
+    std::string_view path() const;                      // the target before '?', not decoded
+    std::string_view path(std::string_view name) const; // a {name} of the route; empty if none
+    std::string_view header(std::string_view name) const; // any case; empty if absent
+    std::string_view body() const { return body_text; }
+
+    // The query's first `name=`, percent-decoded.
+    std::optional<std::string> query(std::string_view name) const;
+
+    // The whole body as one number: optional '-' (or '+'), digits, nothing else. nullopt otherwise.
+    template <class Number>
+    std::optional<Number> parse() const
+    {
+        std::string_view text = body_text;
+        if (text.starts_with('+') && text.size() > 1 && text[1] != '-')
+            text.remove_prefix(1);
+        Number value{};
+        auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (failed != std::errc{} || end != text.data() + text.size())
+            return std::nullopt;
+        return value;
+    }
+};
+
+// One response. The session adds Date, Content-Length and Connection.
+struct response
+{
+    unsigned status = 200;
+    std::vector<request::field> fields;
+    std::string body;
+
+    // Set by event_stream::open: the session keeps the connection and writes events to it.
+    std::shared_ptr<event_sink> events;
+
+    response& set(std::string name, std::string value) &
+    {
+        fields.emplace_back(std::move(name), std::move(value));
+        return *this;
+    }
+    response set(std::string name, std::string value) &&
+    {
+        fields.emplace_back(std::move(name), std::move(value));
+        return std::move(*this);
+    }
+};
+
+response status(unsigned code);                    // no body but the reason phrase for 4xx and 5xx
+response text(std::string body, unsigned code = 200); // text/plain; charset=utf-8
+response html(std::string body, unsigned code = 200);
+response json(std::string body, unsigned code = 200);
+std::string_view reason(unsigned code); // "Not Found"
+
+} // namespace covey::http

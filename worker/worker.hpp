@@ -1,0 +1,67 @@
+// worker: what a set-up function is given: routes, changes, the state.
+//
+//   covey::run<board>(argc, argv, options, [](covey::worker<board>& worker) { ... });
+//
+// The set-up function runs once in every worker process, before it reports ready. Handlers and
+// change handlers run on the worker's one thread, never inside one another; a handler that throws
+// is a 500 and one log line; co_await is the only way to wait. Nothing here blocks.
+#pragma once
+
+#include "http/handler.hpp"
+#include "runtime.hpp"
+
+#include <covey/shm/state.hpp>
+#include <string>
+#include <utility>
+
+namespace covey {
+
+template <class State>
+class worker
+{
+  public:
+    worker(runtime& runtime, State& state) : runtime_{runtime}, state_{state} {}
+    worker(worker const&) = delete;
+    worker& operator=(worker const&) = delete;
+
+    // The shared state; lives as long as the process.
+    State& state() { return state_; }
+
+    // Routes. A pattern is "/", "/scores", "/scores/{player}": a {name} takes one non-empty
+    // segment; "/{rest...}" at the end takes all that is left. Literal segments win over {names}.
+    // A handler is a callable of (http::request const&) that returns http::response or
+    // awaitable<http::response>. Throws std::invalid_argument on a bad or doubled pattern.
+    void get(std::string pattern, http::handler handler) { on("GET", pattern, handler); }
+    void put(std::string pattern, http::handler handler) { on("PUT", pattern, handler); }
+    void post(std::string pattern, http::handler handler) { on("POST", pattern, handler); }
+    void del(std::string pattern, http::handler handler) { on("DELETE", pattern, handler); }
+    void patch(std::string pattern, http::handler handler) { on("PATCH", pattern, handler); }
+    void any(std::string pattern, http::handler handler) { on("*", pattern, handler); }
+    void on(std::string method, std::string pattern, http::handler handler)
+    {
+        runtime_.route(std::move(method), std::move(pattern), std::move(handler));
+    }
+
+    // Calls `handler(change)` for every committed change of `field`, this worker's own included,
+    // in the order of revisions; see subscription.hpp for what a change carries and when changes
+    // fold together.
+    template <class Field, class Handler>
+    void on_change(Field& field, Handler handler)
+    {
+        runtime_.changes().on_change(field, std::move(handler));
+    }
+
+    // One line at level info.
+    void log(std::string const& line) { runtime_.log(line); }
+
+    std::uint64_t id() const { return runtime_.identity().id; }
+    std::uint32_t seat() const { return runtime_.identity().seat; }
+    std::uint32_t generation() const { return runtime_.identity().generation; }
+    net::any_io_executor get_executor() const { return runtime_.get_executor(); }
+
+  private:
+    runtime& runtime_;
+    State& state_;
+};
+
+} // namespace covey
