@@ -20,5 +20,8 @@ function(covey_library name)
     FILE_SET HEADERS BASE_DIRS ${include_root} FILES ${arg_PUBLIC_HEADERS})
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE ${arg_LINK_PRIVATE})
   covey_warnings(${name})
-  install(TARGETS ${name} EXPORT coveyTargets FILE_SET HEADERS)
+  install(TARGETS ${name} EXPORT coveyTargets
+    ARCHIVE COMPONENT development
+    LIBRARY COMPONENT development
+    FILE_SET HEADERS COMPONENT development)
 endfunction()

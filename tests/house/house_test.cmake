@@ -1,0 +1,103 @@
+# Shows that every rule of layers.cmake and tidy.cmake fires: a rule that cannot fail is no rule.
+#   cmake -DSCRATCH=<dir> -P house_test.cmake
+# A small tree that obeys them all must pass; the same tree with one bad file must be refused with
+# the words of the rule it breaks.
+cmake_minimum_required(VERSION 3.25)
+set(tree ${SCRATCH}/tree)
+
+function(good_tree)
+  file(REMOVE_RECURSE ${tree})
+  file(WRITE ${tree}/CMakeLists.txt
+    "add_library(x cluster.cpp protocol/codec.cpp protocol/detail/ancillary.cpp master/seat.cpp)\n")
+  file(WRITE ${tree}/tests/CMakeLists.txt "add_executable(t shm/map.test.cpp)\n")
+  file(WRITE ${tree}/examples/CMakeLists.txt
+    "foreach(example hello)\n  add_executable(\${example} \${example}.cpp)\nendforeach()\n")
+  file(WRITE ${tree}/cluster.cpp
+    "#include <covey/master/seat.hpp>\n#include <covey/worker/http/router.hpp>\n")
+  file(WRITE ${tree}/protocol/codec.cpp "#include <msgpack.hpp>\n")
+  file(WRITE ${tree}/protocol/detail/ancillary.cpp "auto x = CMSG_SPACE(4);\n")
+  file(WRITE ${tree}/shm/map.hpp "#pragma once\n#include <covey/protocol/handle.hpp>\n")
+  file(WRITE ${tree}/master/seat.cpp
+    "#include \"seat.hpp\"\n#include <covey/shm/map.hpp>\n#include <spdlog/spdlog.h>\n"
+    "// no pthread_mutex_destroy and no CMSG_ here; [brackets; and \\ too]\n")
+  file(WRITE ${tree}/master/seat.hpp "#pragma once\n")
+  file(WRITE ${tree}/worker/http/router.hpp "#pragma once\n#include \"../runtime.hpp\"\n")
+  file(WRITE ${tree}/tests/shm/map.test.cpp "auto x = CMSG_SPACE(4);\n")
+  file(WRITE ${tree}/examples/hello.cpp "#include <covey/covey.hpp>\n")
+endfunction()
+
+function(run_rules script out)
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${tree} -P ${CMAKE_CURRENT_LIST_DIR}/${script}
+    RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  set(${out} "${said}" PARENT_SCOPE)
+  set(failed ${failed} PARENT_SCOPE)
+endfunction()
+
+# refuses(<script> <file> <text> <words>): with <file> so, the script fails and says the words.
+function(refuses script file text words)
+  good_tree()
+  file(WRITE ${tree}/${file} "${text}")
+  run_rules(${script} said)
+  string(FIND "${said}" "${words}" at)
+  if(failed EQUAL 0 OR at EQUAL -1)
+    message(SEND_ERROR "${script} lets ${file} pass; expected \"${words}\", heard:\n${said}")
+  endif()
+endfunction()
+
+good_tree()
+foreach(script layers.cmake tidy.cmake)
+  run_rules(${script} said)
+  if(NOT failed EQUAL 0)
+    message(SEND_ERROR "${script} refuses a good tree:\n${said}")
+  endif()
+endforeach()
+
+# ---- layers --------------------------------------------------------------------------------------
+function(layers file text words)
+  refuses(layers.cmake ${file} "${text}" "${file}: ${words}")
+endfunction()
+layers(master/seat.cpp "#include <covey/worker/worker.hpp>\n"
+  "includes worker/worker.hpp, which master may not see")
+layers(master/seat.cpp "int a;\n  #  include \"../worker/runtime.hpp\"\n"
+  "includes worker/runtime.hpp, which master may not see")
+layers(worker/http/router.hpp "#pragma once\n#include \"../../master/seat.hpp\"\n"
+  "includes master/seat.hpp, which worker may not see")
+layers(shm/map.hpp "#pragma once\n#include <covey/protocol/channel.hpp>\n"
+  "includes protocol/channel.hpp, which shm may not see")
+layers(protocol/codec.cpp "#include <covey/shm/map.hpp>\n"
+  "includes shm/map.hpp, which protocol may not see")
+layers(worker/worker.hpp "#pragma once\n#include <covey/cluster.hpp>\n"
+  "includes cluster.hpp, which worker may not see")
+foreach(library boost/beast/http.hpp spdlog/spdlog.h CLI/CLI.hpp msgpack.hpp)
+  layers(worker/http/router.hpp "#pragma once\n#include <${library}>\n" "includes")
+endforeach()
+layers(cluster.hpp "#pragma once\n#include <CLI/CLI.hpp>\n" "includes CLI/ in a header")
+layers(shm/map.cpp "#include <msgpack/object.hpp>\n"
+  "includes msgpack, which only protocol/codec.cpp may")
+layers(protocol/channel.cpp "int n = CMSG_LEN(4);\n" "uses a CMSG_ macro")
+layers(tests/shm/map.test.cpp "int n = pthread_mutex_destroy(&m);\n" "destroys a mutex")
+layers(examples/hello.cpp "#include <covey/protocol/detail/ancillary.hpp>\n"
+  "includes <covey/protocol/detail/ancillary.hpp>: an example is a user's program")
+
+# ---- tidy ----------------------------------------------------------------------------------------
+function(tidy file text words)
+  refuses(tidy.cmake ${file} "${text}" "${file}${words}")
+endfunction()
+string(REPEAT x 101 long)
+string(REPEAT "a;\n" 501 tall)
+tidy(protocol/codec.cpp "a[1];\n${long}\n" ":2: a line of more than 100 characters")
+tidy(protocol/codec.cpp "a\n\n\tb\n" ":3: a tab")
+foreach(word TODO FIXME XXX)
+  tidy(protocol/codec.cpp "a\n// ${word}: later\n" ":2: something is left to do")
+  tidy(protocol/codec.cpp "a\n${word}\n" ":2: something is left to do")
+endforeach()
+foreach(path /work/main /home/anna/src /tmp/build-x)
+  tidy(dev "cd ${path}/a\n" ":1: a path of one machine")
+endforeach()
+tidy(protocol/codec.cpp "${tall}" ": 501 lines: look for a second noun")
+tidy(shm/map.hpp "int a;\n" ": no #pragma once")
+tidy(shm/forgotten.cpp "int a;\n" ": no CMakeLists.txt names it")
+tidy(tests/shm/forgotten.test.cpp "int a;\n" ": no CMakeLists.txt names it")
+tidy(tests/map.test.cpp "int a;\n" ": no CMakeLists.txt names it") # shm/map.test.cpp is another
+tidy(examples/hell.cpp "int a;\n" ": no CMakeLists.txt names it")
+file(REMOVE_RECURSE ${SCRATCH})
