@@ -17,14 +17,14 @@ std::string_view name(field_kind kind);
 
 struct field_description
 {
-    std::string name;         // 1 to 64 of [a-z0-9_]
+    std::string name{}; // 1 to 64 of [a-z0-9_]
     field_kind kind{};
-    std::string key_type;     // empty unless the kind has keys
-    std::string row_type;
-    std::uint32_t key_bytes = 0; // at most, as bytes in a cell; a multiple of 8
-    std::uint32_t row_bytes = 0; // as bytes in a cell; a multiple of 8
-    std::uint64_t capacity = 0;  // rows
-    std::vector<std::uint64_t> initial; // a value's first row, as words
+    std::string key_type{}; // empty unless the kind has keys
+    std::string row_type{};
+    std::uint32_t key_bytes = 0;          // at most, as bytes in a cell; a multiple of 8
+    std::uint32_t row_bytes = 0;          // as bytes in a cell; a multiple of 8
+    std::uint64_t capacity = 0;           // rows
+    std::vector<std::uint64_t> initial{}; // a value's first row, as words
 };
 
 struct schema

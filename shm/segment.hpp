@@ -40,13 +40,27 @@ struct seat_owner
     std::uint32_t generation = 0;
 };
 
+// One repair of what a dead worker was writing; the segment remembers the last 64.
+struct repair_report
+{
+    std::uint64_t number = 0;  // 1, 2, ...
+    std::int64_t dead_pid = 0; // 0: it had nothing under way, so nothing tells who it was
+    std::uint32_t seat = 0;
+    std::uint32_t field = 0;
+    bool was_writing = false;
+    bool committed = false; // finished; else taken back
+    std::uint64_t revision = 0;
+};
+
 // One eventfd for each seat, for the life of the cluster. The master makes them; a worker gets
 // them over the channel. Ringing one wakes the worker in that seat.
 class doorbells
 {
   public:
     doorbells() = default;
-    explicit doorbells(std::vector<handle> bells) : bells_{std::move(bells)} {}
+    explicit doorbells(std::vector<handle> bells)
+        : bells_{std::move(bells)}
+    {}
     static doorbells make(std::uint32_t seats); // throws system_error
 
     std::span<handle const> handles() const { return bells_; }
@@ -94,6 +108,8 @@ class segment
 
     seat_load load_of(std::uint32_t seat) const;
     seat_owner owner_of(std::uint32_t seat) const;
+
+    std::vector<repair_report> repairs() const; // oldest first
 
     // For the house's own rooms: the mapped memory.
     std::shared_ptr<shm::arena> const& memory() const { return memory_; }

@@ -9,10 +9,12 @@
 // Counters announce nothing (a counter's add is 10 ns): their handler is called at most once a
 // dispatch, with the sum, when it differs from the last one told.
 //
-// Whoever has a loop: wait for doorbell() to become readable, then
-//     do changes.dispatch(); while (!changes.arm());
-// and once so at the start. Nothing blocks. Handlers may write any state; what they write is told
-// in a later dispatch.
+// Whoever has a loop: at the start, and whenever doorbell() has become readable and been emptied
+// (read 8 bytes from it, or answer()),
+//     changes.dispatch();
+//     if (!changes.arm()) post the same again;
+// so that a flood of changes does not keep the loop from its other work. Nothing blocks. Handlers
+// may write any state; what they write is told in a later dispatch.
 #pragma once
 
 #include "change.hpp"
@@ -50,8 +52,9 @@ class subscription
     // Says "ring me". False when there is news already: dispatch again.
     bool arm();
 
-    // The eventfd that becomes readable; dispatch() empties it.
+    // The eventfd that becomes readable; it belongs to the participant.
     int doorbell() const;
+    void answer(); // empties it
 
     // Called on this thread when the participant itself committed something and nobody has been
     // told to dispatch yet: post a dispatch to the loop.

@@ -1,0 +1,50 @@
+// change: what a subscription tells about one commit.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace covey {
+
+enum class change_kind : std::uint8_t {
+    put = 1, // the row is new or has a new value
+    erase,   // the row is gone
+    resync,  // changes were missed: forget what you mirror; a `put` for every row follows
+};
+
+// A change of a map. `after` is the row as of `revision`; it is empty for erase and resync, and
+// `key` means nothing for resync.
+template <class Key, class Row>
+struct map_change
+{
+    Key key{};
+    std::optional<Row> after{};
+    std::uint64_t revision = 0; // cluster-wide, rising; at a resync: the newest that was missed
+    change_kind kind = change_kind::put;
+};
+
+// A change of a value.
+template <class Row>
+struct value_change
+{
+    std::optional<Row> after{};
+    std::uint64_t revision = 0;
+    change_kind kind = change_kind::put;
+};
+
+// A counter's new total.
+struct counter_change
+{
+    std::int64_t total = 0;
+};
+
+// What a field makes its change from; words live in the subscription's buffer during the call.
+struct raw_change
+{
+    change_kind kind = change_kind::put;
+    std::uint64_t revision = 0;
+    std::uint64_t const* key = nullptr; // for put and erase
+    std::uint64_t const* row = nullptr; // for put
+};
+
+} // namespace covey

@@ -1,0 +1,117 @@
+#include "commit.hpp"
+
+#include "assert.hpp"
+#include "change.hpp"
+#include "detail/words.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace covey::shm {
+
+operation::operation(arena const& memory, std::uint32_t seat, std::uint32_t field,
+                     std::uint32_t shard)
+    : memory_{memory}
+    , seat_{seat}
+    , intent_{memory.seat(seat).intent}
+    , number_{intent_.operation.load(std::memory_order_relaxed) + 1}
+{
+    COVEY_ASSERT(intent_.armed.load(std::memory_order_relaxed) == 0); // one write at a time
+    // Release, here and in arm: such stores keep their order among themselves, so that a death in
+    // the middle leaves an idle intent, never an armed one with another's fields.
+    intent_.operation.store(number_, std::memory_order_release);
+    intent_.field.store(field, std::memory_order_release);
+    intent_.shard.store(shard, std::memory_order_release);
+}
+
+void operation::arm(intent_kind kind, std::uint64_t commit_word, std::uint64_t target,
+                    std::uint64_t cell, std::uint64_t owner)
+{
+    intent_.armed.store(0, std::memory_order_release);
+    intent_.kind.store(static_cast<std::uint32_t>(kind), std::memory_order_release);
+    intent_.commit_word.store(commit_word, std::memory_order_release);
+    intent_.target.store(target, std::memory_order_release);
+    intent_.cell.store(cell, std::memory_order_release);
+    intent_.mark.store(owner, std::memory_order_release);
+    intent_.armed.store(1, std::memory_order_release);
+}
+
+std::uint64_t operation::take_revision()
+{
+    auto const taken = memory_.head().revision.fetch_add(1, std::memory_order_acq_rel) + 1;
+    intent_.revision.store(taken, std::memory_order_release);
+    return taken;
+}
+
+std::uint64_t operation::mark() const
+{
+    return (std::uint64_t{seat_} + 1) << 48 | (number_ & 0xffff'ffff'ffff);
+}
+
+void operation::commit()
+{
+    auto const offset = intent_.commit_word.load(std::memory_order_relaxed);
+    auto const target = intent_.target.load(std::memory_order_relaxed);
+    memory_.at<word>(offset).store(target, std::memory_order_release);
+}
+
+void operation::announce()
+{
+    shm::announce(memory_, seat_, read_intent(intent_));
+}
+
+void operation::disarm()
+{
+    intent_.armed.store(0, std::memory_order_release);
+}
+
+intent_copy read_intent(intent const& shared)
+{
+    auto const relaxed = std::memory_order_relaxed;
+    return {.kind = static_cast<intent_kind>(shared.kind.load(relaxed)),
+            .field = shared.field.load(relaxed),
+            .shard = shared.shard.load(relaxed),
+            .operation = shared.operation.load(relaxed),
+            .revision = shared.revision.load(relaxed),
+            .commit_word = shared.commit_word.load(relaxed),
+            .target = shared.target.load(relaxed),
+            .cell = shared.cell.load(relaxed),
+            .mark = shared.mark.load(relaxed)};
+}
+
+void announce(arena const& memory, std::uint32_t seat, intent_copy const& what)
+{
+    auto const& field = memory.places().fields[what.field];
+    bool const erased = what.kind == intent_kind::erase;
+    bool const with_row = !erased && field.row_in_record;
+    auto const kind = static_cast<std::uint32_t>(erased ? change_kind::erase : change_kind::put);
+
+    std::array<std::uint64_t, record_bytes_max / 8> body{};
+    body[0] = what.operation;
+    body[1] = what.revision;
+    body[2] = what.field | std::uint64_t{kind | (with_row ? record_has_row : 0)} << 32;
+    auto const generation =
+        memory.at<cell_head>(what.cell).generation.load(std::memory_order_relaxed);
+    auto* const slot = memory.slot(what.cell, field, generation);
+    std::size_t const words = field.key_words + (with_row ? field.row_words : 0);
+    load_words(body.data() + sizeof(record) / 8, slot + 1, words);
+
+    auto& ring = memory.seat(seat);
+    auto const number = ring.ring_tail.load(std::memory_order_relaxed);
+    ring.ring_claimed.store(number + 1, std::memory_order_release);
+    release_fence(); // a reader that sees any of the new body also sees the claim
+    store_words(&memory.at<std::uint64_t>(memory.places().record_offset(seat, number)), body.data(),
+                sizeof(record) / 8 + words);
+    ring.ring_tail.store(number + 1, std::memory_order_release);
+}
+
+bool announced(arena const& memory, std::uint32_t seat, std::uint64_t operation)
+{
+    auto const tail = memory.seat(seat).ring_tail.load(std::memory_order_acquire);
+    if (tail == 0)
+        return false;
+    auto& newest = memory.at<word>(memory.places().record_offset(seat, tail - 1));
+    return newest.load(std::memory_order_relaxed) == operation;
+}
+
+} // namespace covey::shm

@@ -1,0 +1,71 @@
+// commit: the order in which a row is written, so that a process may die at any instruction.
+//
+//   lock the shard > arm the intent > take a revision > write the body > COMMIT (one store) >
+//   announce in the seat's ring > disarm the intent > unlock > ring the sleepers
+//
+// A death is a precise interrupt: what stands before it in program order has happened, what stands
+// after has not. So it is enough that the compiler keeps the order (release stores), and that one
+// store decides: before it the write never happened, after it it happened and is announced exactly
+// once, by the writer or by whoever inherits the lock (recovery.hpp). The intent says what to look
+// at; the ring record's operation number says whether it was announced already.
+#pragma once
+
+#include "arena.hpp"
+
+#include <cstdint>
+
+namespace covey::shm {
+
+class operation
+{
+  public:
+    // `field`'s shard `shard` is locked by this thread, which writes in `seat`'s name.
+    operation(arena const& memory, std::uint32_t seat, std::uint32_t field, std::uint32_t shard);
+
+    // Says what will be done: `commit_word` (an offset) will be set to `target`, which it does not
+    // hold now; `cell` is the cell being written or freed, `owner` its owner's mark (an insert's
+    // own). May be armed again before commit().
+    void arm(intent_kind kind, std::uint64_t commit_word, std::uint64_t target, std::uint64_t cell,
+             std::uint64_t owner);
+
+    // The change's revision; once, after arm and before commit.
+    std::uint64_t take_revision();
+
+    // The mark that this operation leaves in the `owner` of a cell it takes.
+    std::uint64_t mark() const;
+
+    void commit();   // the one store
+    void announce(); // the ring record, its body taken from the cell
+    void disarm();
+
+  private:
+    arena const& memory_;
+    std::uint32_t seat_;
+    intent& intent_;
+    std::uint64_t number_;
+};
+
+// A seat's intent as plain values, copied once.
+struct intent_copy
+{
+    intent_kind kind{};
+    std::uint32_t field = 0;
+    std::uint32_t shard = 0;
+    std::uint64_t operation = 0;
+    std::uint64_t revision = 0;
+    std::uint64_t commit_word = 0;
+    std::uint64_t target = 0;
+    std::uint64_t cell = 0;
+    std::uint64_t mark = 0;
+};
+
+intent_copy read_intent(intent const& shared);
+
+// Writes the record of a committed intent into `seat`'s ring. The caller is the seat's owner or
+// holds the lock it died with, so there is one producer.
+void announce(arena const& memory, std::uint32_t seat, intent_copy const& what);
+
+// True when the newest record of `seat`'s ring is this operation's.
+bool announced(arena const& memory, std::uint32_t seat, std::uint64_t operation);
+
+} // namespace covey::shm

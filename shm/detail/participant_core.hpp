@@ -1,0 +1,25 @@
+// What a participant is inside the room.
+#pragma once
+
+#include "../arena.hpp"
+#include "../participant.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace covey {
+
+struct participant::core
+{
+    std::shared_ptr<shm::arena> memory;
+    std::uint32_t seat = 0;
+    doorbells bells;
+    std::function<void()> on_own_change;
+    std::uint64_t free_word = 0; // where the last free cell was found, in free_hints' words
+
+    // After a commit has been announced and its lock given back.
+    void tell(std::uint32_t field) const;
+};
+
+} // namespace covey

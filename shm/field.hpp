@@ -1,0 +1,44 @@
+// field: what every field of a state knows: its name, its place in the schema, its participant.
+#pragma once
+
+#include "change.hpp"
+#include "state.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace covey {
+
+// How many rows a map holds: N means N, whatever the keys.
+struct capacity
+{
+    std::uint64_t rows;
+};
+
+class field
+{
+  public:
+    field(field const&) = delete;
+    field& operator=(field const&) = delete;
+
+    std::string const& name() const { return name_; }
+    std::uint32_t index() const { return index_; } // its place in the schema
+
+  protected:
+    // Throws std::invalid_argument on a bad or doubled name.
+    field(state& owner, field_description described);
+    ~field() = default;
+
+    // The participant the state is bound to; a COVEY_ASSERT before that.
+    participant::core& who() const;
+
+  private:
+    friend class state;
+    virtual void bound(participant::core& who) = 0;
+
+    std::string name_;
+    std::uint32_t index_ = 0;
+    participant::core* who_ = nullptr;
+};
+
+} // namespace covey

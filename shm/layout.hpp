@@ -1,0 +1,144 @@
+// layout: the control structures of a segment, byte by byte.
+//
+// Everything shared is a 64-bit word (or half of one) behind std::atomic or std::atomic_ref, never
+// wider: 16-byte atomics are not lock-free here and libatomic's fallback locks are per process.
+// What one process writes often has a cache line of its own. README.md draws the whole.
+// A change here raises layout_version.
+#pragma once
+
+#include "robust_mutex.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace covey::shm {
+
+inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
+inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
+inline constexpr std::size_t ring_records = 4096;    // per seat; a power of two
+inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
+inline constexpr std::size_t seats_max = 256;
+inline constexpr std::size_t seat_words = seats_max / 64;
+inline constexpr std::size_t repair_records = 64;
+
+using word = std::atomic<std::uint64_t>;
+using half_word = std::atomic<std::uint32_t>;
+static_assert(word::is_always_lock_free && half_word::is_always_lock_free);
+static_assert(sizeof(word) == 8 && sizeof(half_word) == 4);
+
+// One bit a seat.
+struct alignas(line_bytes) seat_set
+{
+    word bits[seat_words];
+};
+
+struct header
+{
+    std::uint64_t magic;
+    std::uint32_t layout_version;
+    std::uint32_t line;
+    std::uint64_t bytes;       // of the whole segment
+    std::uint64_t fingerprint; // of the schema
+    std::uint64_t secret;      // seeds the key hash, so that clients cannot choose collisions
+    std::uint32_t seats;
+    std::uint32_t fields;
+    std::uint64_t schema_text_bytes;
+    half_word ready; // 1 is the creator's last store
+    std::uint32_t unused;
+    char name[64];
+
+    alignas(line_bytes) word revision; // of the newest change that has begun, in all fields
+    seat_set armed;                    // seats that sleep: ring me (doorbell.hpp)
+    alignas(line_bytes) word repairs;  // how many there were; the last 64 are in the repair log
+};
+static_assert(offsetof(header, revision) % line_bytes == 0);
+static_assert(sizeof(header) <= 4096);
+
+// What a writer is about to do, so that whoever finds it dead can finish it or take it back.
+// `state` is the last store of arming and the first of disarming.
+enum class intent_kind : std::uint32_t { update = 1, insert = 2, erase = 3 };
+
+struct intent
+{
+    half_word armed; // 0 idle, 1 armed
+    half_word kind;
+    half_word field;
+    half_word shard;
+    word operation; // this seat's count of operations: names the ring record
+    word revision;
+    word commit_word; // offset of the word whose store is the commit
+    word target;      // what that word holds once committed; it never holds it before
+    word cell;        // offset of the cell that is written or freed
+    word mark;        // the cell's owner, as of this operation: who may free it
+};
+static_assert(sizeof(intent) == 64);
+
+// One worker's place.
+struct seat_block
+{
+    // Written by the master, between two workers.
+    alignas(line_bytes) std::atomic<std::int64_t> pid;
+    word id;
+    half_word generation;
+    half_word open; // 1: a worker has it
+
+    // Written by the worker, read by the master.
+    alignas(line_bytes) half_word connections;
+    half_word in_flight;
+    word requests;
+
+    // Written by whoever rings and by the sleeper.
+    alignas(line_bytes) word bell; // cycle << 2 | bell_state (doorbell.hpp)
+
+    alignas(line_bytes) covey::shm::intent intent;
+
+    // The ring's ends; the records are elsewhere. Written by the worker, or by its repairer.
+    alignas(line_bytes) word ring_claimed; // stored before a record is overwritten
+    word ring_tail;                        // stored after: records below are whole
+};
+static_assert(sizeof(seat_block) == 5 * line_bytes);
+
+// One change in a ring; key words and, where it fits, row words follow.
+struct record
+{
+    word operation;
+    word revision;
+    half_word field;
+    half_word kind; // change_kind, and record_has_row
+};
+static_assert(sizeof(record) == 24);
+inline constexpr std::uint32_t record_has_row = 0x100;
+
+// A map's shard: rows whose buckets lie in one range, and the lock of their writers.
+struct shard_block
+{
+    alignas(line_bytes) robust_mutex lock;
+    alignas(line_bytes) word erasures; // rises with every erase: a reader that missed looks again
+    word rows;                         // derived: recounted by a repair
+};
+static_assert(sizeof(shard_block) == 2 * line_bytes);
+
+// The head of a cell; two slots follow, each: revision, key words, row words.
+struct cell_head
+{
+    word generation; // its parity names the slot that counts; never reset
+    word owner;      // 0 = free, else who inserted it (seat + 1) << 48 | operation
+    word next;       // the bucket chain's next link
+};
+static_assert(sizeof(cell_head) == 24);
+
+// One repair, for people and tools.
+struct repair_record
+{
+    alignas(line_bytes) std::atomic<std::int64_t> dead_pid; // 0: it died after its work was done
+    half_word seat;
+    half_word field;
+    half_word kind;      // intent_kind, 0 when nothing was under way
+    half_word committed; // 1 finished, 0 taken back
+    word revision;
+    word number; // 1, 2, ...: stored last
+};
+
+} // namespace covey::shm

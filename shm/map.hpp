@@ -1,0 +1,226 @@
+// map<Key, Row>: rows by key, at most `capacity` of them, shared by every worker.
+//
+// Reads take no lock and no system call, and never wait for a writer that died or was stopped
+// while it updated. Writes take the lock of the key's shard; one that is acknowledged survives the
+// death of any process, one that was cut off never shows. A row is copied in and out whole.
+// A full map is a value the caller sees; nothing is thrown away to make room.
+// Keys: integers, enums, text<N>. Rows: see row.hpp. A text<N> key is given as any string; one that
+// is longer than N is never there, and put says too_long.
+#pragma once
+
+#include "field.hpp"
+#include "row.hpp"
+#include "table.hpp"
+#include "written.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace covey {
+
+// A key as an argument: anything the key type can be made of, and whether it fits.
+template <class Key>
+struct key_argument
+{
+    key_argument(Key from)
+        : key{std::move(from)}
+    {}
+    Key key;
+    bool fits = true;
+};
+
+template <std::size_t N>
+struct key_argument<text<N>>
+{
+    key_argument(text<N> const& from)
+        : key{from}
+    {}
+    key_argument(std::string_view from)
+        : key{text<N>::fits(from) ? text<N>{from} : text<N>{}}
+        , fits{text<N>::fits(from)}
+    {}
+    key_argument(char const* from)
+        : key_argument{std::string_view{from}}
+    {}
+    key_argument(std::string const& from)
+        : key_argument{std::string_view{from}}
+    {}
+    text<N> key;
+    bool fits = true;
+};
+
+template <class Key, class Row>
+class map : public field
+{
+  public:
+    using change = map_change<Key, Row>;
+    using argument = key_argument<Key>;
+
+    map(state& owner, std::string name, covey::capacity room)
+        : field{owner, describe(std::move(name), room)}
+    {}
+
+    // ---- reading ----
+    std::optional<Row> get(argument const& key) const
+    {
+        auto found = find(key);
+        return found ? std::optional<Row>{std::move(found->row)} : std::nullopt;
+    }
+
+    // The row with its revision, for compare_and_set.
+    std::optional<versioned<Row>> find(argument const& key) const
+    {
+        words scratch;
+        auto const wanted = key_words(key.key);
+        if (!key.fits || !rows().read(wanted.data(), scratch.data()))
+            return std::nullopt;
+        return versioned<Row>{row_of(scratch.data()), scratch[0]};
+    }
+
+    bool contains(argument const& key) const { return find(key).has_value(); }
+
+    // visit(Key const&, Row const&, std::uint64_t revision), in no order. Every row that is there
+    // throughout is visited exactly once; no lock is held during the calls.
+    template <class Visit>
+    void for_each(Visit visit) const
+    {
+        rows().for_each([&](std::uint64_t const* slot) {
+            visit(detail::from_words<Key>(slot + 1), row_of(slot), slot[0]);
+        });
+    }
+
+    std::uint64_t size() const { return rows().size(); }
+    std::uint64_t capacity() const { return rows().capacity(); }
+
+    // ---- writing ----
+    written put(argument const& key, Row const& row)
+    {
+        return write(key, put_result::unchanged, [&](auto const&, std::optional<Row>& next) {
+            next = row;
+            return true;
+        });
+    }
+
+    // Only if there is no row yet.
+    written add(argument const& key, Row const& row)
+    {
+        return write(key, put_result::exists, [&](auto const& now, std::optional<Row>& next) {
+            next = row;
+            return now.row == nullptr;
+        });
+    }
+
+    // Only if the row still has this revision: exactly one of many racing callers succeeds.
+    written compare_and_set(argument const& key, std::uint64_t revision, Row const& row)
+    {
+        bool there = false;
+        auto const done =
+            write(key, put_result::conflict, [&](auto const& now, std::optional<Row>& next) {
+                there = now.row != nullptr;
+                next = row;
+                return there && now.revision == revision;
+            });
+        if (done == put_result::conflict && !there)
+            return {put_result::missing, 0};
+        return done;
+    }
+
+    // Stores what change(std::optional<Row> const& now) returns; an empty optional changes nothing.
+    // The function runs under the shard's lock: keep it short, and write nothing in it. What it
+    // throws is passed on, and nothing has changed.
+    template <class Change>
+    written update(argument const& key, Change change)
+    {
+        return write(key, put_result::unchanged, [&](auto const& now, std::optional<Row>& next) {
+            std::optional<Row> before;
+            if (now.row != nullptr)
+                before = detail::from_words<Row>(now.row);
+            next = change(std::as_const(before));
+            return next.has_value();
+        });
+    }
+
+    erased erase(argument const& key)
+    {
+        if (!key.fits)
+            return {erase_result::missing, 0};
+        words scratch;
+        auto const wanted = key_words(key.key);
+        auto const done =
+            rows().erase(wanted.data(), scratch.data(), [](auto const&) { return true; });
+        if (done.result == shm::outcome::busy)
+            return {erase_result::busy, 0};
+        if (done.result == shm::outcome::missing)
+            return {erase_result::missing, 0};
+        return {erase_result::erased, done.revision};
+    }
+
+    // What a subscription calls.
+    template <class Handler>
+    void tell(raw_change const& raw, Handler& handler)
+    {
+        change out{.revision = raw.revision, .kind = raw.kind};
+        if (raw.kind != change_kind::resync)
+            out.key = detail::from_words<Key>(raw.key);
+        if (raw.kind == change_kind::put)
+            out.after = detail::from_words<Row>(raw.row);
+        handler(out);
+    }
+
+  private:
+    static constexpr std::size_t key_size = detail::words_of<Key>;
+    using words = std::array<std::uint64_t, 1 + key_size + detail::words_of<Row>>;
+
+    static field_description describe(std::string name, covey::capacity room)
+    {
+        detail::check_key<Key>();
+        detail::check_row<Row>();
+        return {.name = std::move(name),
+                .kind = field_kind::map,
+                .key_type = detail::shared_type<Key>::name(),
+                .row_type = detail::shared_type<Row>::name(),
+                .key_bytes = 8 * key_size,
+                .row_bytes = 8 * detail::words_of<Row>,
+                .capacity = room.rows};
+    }
+
+    static std::array<std::uint64_t, key_size> key_words(Key const& key)
+    {
+        std::array<std::uint64_t, key_size> out;
+        detail::to_words(key, out.data());
+        return out;
+    }
+    static Row row_of(std::uint64_t const* slot)
+    {
+        return detail::from_words<Row>(slot + 1 + key_size);
+    }
+
+    template <class Decide>
+    written write(argument const& key, put_result kept, Decide decide)
+    {
+        if (!key.fits)
+            return {put_result::too_long, 0};
+        words scratch;
+        auto const wanted = key_words(key.key);
+        auto const done = rows().write(wanted.data(), scratch.data(),
+                                       [&](shm::current_row const& now, std::uint64_t* row) {
+                                           std::optional<Row> next;
+                                           if (!decide(now, next))
+                                               return false;
+                                           detail::to_words(*next, row);
+                                           return true;
+                                       });
+        return {shm::to_put_result(done.result, kept), done.revision};
+    }
+
+    shm::table const& rows() const { return who(), rows_; }
+    shm::table& rows() { return who(), rows_; }
+    void bound(participant::core& who) override { rows_ = shm::table{who, index()}; }
+
+    shm::table rows_;
+};
+
+} // namespace covey

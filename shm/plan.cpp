@@ -1,0 +1,107 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+
+namespace covey::shm {
+
+namespace {
+
+constexpr std::uint64_t page_bytes = 4096;
+constexpr std::uint64_t bytes_max = std::uint64_t{1} << 46; // under the 47 bits of user space
+constexpr std::uint64_t capacity_max = 0xffff'fffe;         // a link holds a cell's number + 1
+constexpr std::uint64_t rows_per_shard = 64; // short lock queues; a repair recounts one shard
+constexpr std::uint64_t shards_max = 65'536;
+
+class cursor
+{
+  public:
+    std::uint64_t take(std::uint64_t bytes, std::uint64_t alignment = line_bytes)
+    {
+        std::uint64_t const at = (next_ + alignment - 1) / alignment * alignment;
+        next_ = at + bytes;
+        if (next_ > bytes_max || next_ < at)
+            throw std::invalid_argument{"the schema needs more than 2^46 bytes of shared memory; "
+                                        "lower a capacity"};
+        return at;
+    }
+    std::uint64_t end() const { return (next_ + page_bytes - 1) / page_bytes * page_bytes; }
+
+  private:
+    std::uint64_t next_ = 0;
+};
+
+field_plan sizes_of(field_description const& described)
+{
+    field_plan out;
+    out.kind = described.kind;
+    out.key_words = described.key_bytes / 8;
+    out.row_words = described.row_bytes / 8;
+    out.capacity = described.capacity;
+    if (described.kind == field_kind::counter)
+        return out;
+    if (out.capacity == 0 || out.capacity > capacity_max)
+        throw std::invalid_argument{"field " + described.name + ": capacity must be 1 to " +
+                                    std::to_string(capacity_max)};
+    auto const bytes = sizeof(cell_head) + 2 * 8 * std::uint64_t{out.slot_words()};
+    out.cell_bytes = static_cast<std::uint32_t>((bytes + line_bytes - 1) / line_bytes * line_bytes);
+    out.row_in_record = sizeof(record) + 8 * (out.key_words + out.row_words) <= record_bytes_max;
+    if (described.kind == field_kind::map) {
+        // Two buckets a row keep chains at 1.25 cells on average.
+        out.bucket_bits = static_cast<std::uint32_t>(std::bit_width(2 * out.capacity - 1));
+        auto const shards =
+            std::bit_floor(std::clamp(out.capacity / rows_per_shard, std::uint64_t{1}, shards_max));
+        out.shard_count = static_cast<std::uint32_t>(shards);
+        out.shard_shift = out.bucket_bits - static_cast<std::uint32_t>(std::countr_zero(shards));
+    } else
+        out.shard_count = 1;
+    return out;
+}
+
+void place(field_plan& field, std::uint32_t seats, cursor& next)
+{
+    field.subscribers = next.take(sizeof(seat_set));
+    if (field.kind == field_kind::counter) {
+        field.totals = next.take(seats * line_bytes);
+        return;
+    }
+    field.shards = next.take(field.shard_count * sizeof(shard_block));
+    if (field.kind == field_kind::map) {
+        field.buckets = next.take(sizeof(word) << field.bucket_bits);
+        field.free_hints = next.take((field.capacity + 63) / 64 * sizeof(word));
+    }
+    field.cells = next.take(field.capacity * field.cell_bytes);
+}
+
+} // namespace
+
+plan make_plan(schema const& described, std::uint32_t seats)
+{
+    if (seats == 0 || seats > seats_max)
+        throw std::invalid_argument{"a segment has 1 to 256 seats"};
+    plan out;
+    out.seats = seats;
+    cursor next;
+    next.take(sizeof(header));
+    out.schema_text = next.take(described.text().size());
+    out.seat_blocks = next.take(seats * sizeof(seat_block));
+    out.cursors = next.take(std::uint64_t{seats} * seats * sizeof(word));
+    out.repair_log = next.take(repair_records * sizeof(repair_record));
+
+    std::uint64_t record_bytes = line_bytes;
+    for (auto const& field : described.fields) {
+        auto const& made = out.fields.emplace_back(sizes_of(field));
+        auto const words = made.key_words + (made.row_in_record ? made.row_words : 0);
+        record_bytes = std::max(record_bytes, sizeof(record) + 8 * std::uint64_t{words});
+    }
+    record_bytes = (record_bytes + line_bytes - 1) / line_bytes * line_bytes;
+    out.record_bytes = static_cast<std::uint32_t>(record_bytes);
+    out.rings = next.take(seats * ring_records * record_bytes, page_bytes);
+    for (auto& field : out.fields)
+        place(field, seats, next);
+    out.bytes = next.end();
+    return out;
+}
+
+} // namespace covey::shm

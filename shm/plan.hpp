@@ -1,0 +1,60 @@
+// plan: where everything of a segment lies. A pure function of the schema and the number of seats,
+// computed by every process for itself: an offset read from shared memory is never trusted.
+#pragma once
+
+#include "layout.hpp"
+#include "schema.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace covey::shm {
+
+// One field's part of the segment; offsets in bytes from the segment's start.
+struct field_plan
+{
+    field_kind kind{};
+    std::uint32_t key_words = 0;
+    std::uint32_t row_words = 0;
+    std::uint64_t capacity = 0;
+    bool row_in_record = false; // a change carries the row
+
+    std::uint64_t subscribers = 0; // seat_set: seats that want to be rung for this field
+    std::uint64_t totals = 0;      // counter: one line a seat
+
+    // value and map: a value is a map of one cell, one shard and no buckets
+    std::uint64_t shards = 0; // shard_block[shard_count]
+    std::uint32_t shard_count = 0;
+    std::uint32_t bucket_bits = 0;
+    std::uint32_t shard_shift = 0; // bucket >> shard_shift = shard
+    std::uint64_t buckets = 0;     // word[1 << bucket_bits]
+    std::uint64_t free_hints = 0;  // word[(capacity + 63) / 64], a bit a cell
+    std::uint64_t cells = 0;
+    std::uint32_t cell_bytes = 0;
+
+    std::uint32_t slot_words() const { return 1 + key_words + row_words; }
+};
+
+struct plan
+{
+    std::uint32_t seats = 0;
+    std::uint32_t record_bytes = 0;
+    std::uint64_t schema_text = 0;
+    std::uint64_t seat_blocks = 0;
+    std::uint64_t cursors = 0; // word[seats][seats]: reader, then ring, for tools
+    std::uint64_t repair_log = 0;
+    std::uint64_t rings = 0;
+    std::uint64_t bytes = 0; // of the whole; a multiple of the page
+    std::vector<field_plan> fields;
+
+    std::uint64_t record_offset(std::uint32_t seat, std::uint64_t number) const
+    {
+        return rings + (seat * ring_records + number % ring_records) * record_bytes;
+    }
+};
+
+// Throws std::invalid_argument when the schema cannot fit: a capacity of 0 or above 2^32 - 2, or
+// more than 2^46 bytes in all.
+plan make_plan(schema const& described, std::uint32_t seats);
+
+} // namespace covey::shm

@@ -1,0 +1,184 @@
+#include "recovery.hpp"
+
+#include "assert.hpp"
+#include "commit.hpp"
+#include "link.hpp"
+
+#include <algorithm>
+
+namespace covey::shm {
+
+namespace {
+
+// An intent is written by a process that may have been hostile or broken: it is used only if every
+// place it names is one that an intent of that kind can name.
+bool plausible(arena const& memory, intent_copy const& what)
+{
+    auto const& places = memory.places();
+    if (what.field >= places.fields.size())
+        return false;
+    auto const& field = places.fields[what.field];
+    if (what.shard >= field.shard_count || what.cell < field.cells)
+        return false;
+    auto const into = what.cell - field.cells;
+    if (into % field.cell_bytes != 0 || into / field.cell_bytes >= field.capacity)
+        return false;
+    auto const in_cells = what.commit_word - field.cells;
+    bool const cell_word =
+        what.commit_word >= field.cells && in_cells / field.cell_bytes < field.capacity &&
+        in_cells % field.cell_bytes < sizeof(cell_head) && in_cells % sizeof(word) == 0;
+    bool const bucket_word =
+        field.buckets != 0 && what.commit_word >= field.buckets &&
+        what.commit_word < field.buckets + (sizeof(word) << field.bucket_bits) &&
+        what.commit_word % sizeof(word) == 0;
+    switch (what.kind) {
+    case intent_kind::update:
+        return what.commit_word == what.cell;
+    case intent_kind::insert:
+        return bucket_word;
+    case intent_kind::erase:
+        return cell_word || bucket_word;
+    }
+    return false;
+}
+
+void log_repair(arena const& memory, std::uint32_t seat, intent_copy const* what, bool committed)
+{
+    auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
+    auto& entry = memory.at<repair_record>(memory.places().repair_log +
+                                           (number - 1) % repair_records * sizeof(repair_record));
+    auto const relaxed = std::memory_order_relaxed;
+    entry.number.store(0, std::memory_order_release);
+    entry.dead_pid.store(what ? memory.seat(seat).pid.load(relaxed) : 0, std::memory_order_release);
+    entry.seat.store(seat, relaxed);
+    entry.field.store(what ? what->field : 0, relaxed);
+    entry.kind.store(what ? static_cast<std::uint32_t>(what->kind) : 0, relaxed);
+    entry.committed.store(committed, relaxed);
+    entry.revision.store(what ? what->revision : 0, relaxed);
+    entry.number.store(number, std::memory_order_release);
+}
+
+// Brings one armed intent to its end; idempotent.
+void finish(arena const& memory, std::uint32_t seat, intent_copy const& what)
+{
+    auto const& field = memory.places().fields[what.field];
+    auto& commit_word = memory.at<word>(what.commit_word);
+    bool const committed = commit_word.load(std::memory_order_acquire) == what.target;
+    if (committed && !announced(memory, seat, what.operation))
+        announce(memory, seat, what);
+    if (what.kind == intent_kind::erase && committed) {
+        auto& shard = memory.shard(field, what.shard);
+        shard.erasures.fetch_add(1, std::memory_order_acq_rel); // one too many does no harm
+        free_cell(memory, field, what.cell, what.mark);
+    }
+    if (what.kind == intent_kind::insert && !committed)
+        free_cell(memory, field, what.cell, what.mark);
+    if (field.kind == field_kind::map)
+        memory.shard(field, what.shard)
+            .rows.store(count_rows(memory, field, what.shard), std::memory_order_relaxed);
+    log_repair(memory, seat, &what, committed);
+    memory.seat(seat).intent.armed.store(0, std::memory_order_release);
+}
+
+} // namespace
+
+void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell, std::uint64_t mark)
+{
+    // Fails when it was freed before, and perhaps taken again; the hint below may still be missing,
+    // and one too many does no harm.
+    memory.at<cell_head>(cell).owner.compare_exchange_strong(mark, 0, std::memory_order_acq_rel);
+    auto const number = (cell - field.cells) / field.cell_bytes;
+    memory.at<word>(field.free_hints + number / 64 * sizeof(word))
+        .fetch_or(std::uint64_t{1} << number % 64, std::memory_order_acq_rel);
+}
+
+std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard)
+{
+    std::uint64_t rows = 0;
+    auto const per_shard = std::uint64_t{1} << field.shard_shift;
+    for (auto bucket = shard * per_shard; bucket != (shard + 1) * per_shard; ++bucket) {
+        link next{memory.bucket(field, bucket).load(std::memory_order_acquire)};
+        while (!next.empty() && next.cell() < field.capacity && rows <= field.capacity) {
+            ++rows;
+            next.word = memory.at<cell_head>(memory.cell_offset(field, next.cell()))
+                            .next.load(std::memory_order_acquire);
+        }
+    }
+    return rows;
+}
+
+void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
+{
+    bool found = false;
+    for (std::uint32_t seat = 0; seat != memory.places().seats; ++seat) {
+        auto& intent = memory.seat(seat).intent;
+        if (intent.armed.load(std::memory_order_acquire) == 0)
+            continue;
+        auto const what = read_intent(intent);
+        if (what.field != field || what.shard != shard)
+            continue;
+        if (plausible(memory, what))
+            finish(memory, seat, what);
+        else
+            intent.armed.store(0, std::memory_order_release);
+        found = true;
+    }
+    if (!found)
+        log_repair(memory, 0, nullptr, false);
+}
+
+robust_mutex& shard_lock::mutex() const
+{
+    return memory_.shard(memory_.places().fields[field_], shard_).lock;
+}
+
+bool shard_lock::settle(lock_outcome outcome)
+{
+    if (outcome == lock_outcome::inherited) {
+        repair(memory_, field_, shard_);
+        mutex().recovered();
+    }
+    return outcome != lock_outcome::timed_out;
+}
+
+bool shard_lock::try_lock()
+{
+    return settle(mutex().lock(lock_patience));
+}
+
+bool shard_lock::try_lock_once()
+{
+    return settle(mutex().try_lock());
+}
+
+void shard_lock::unlock()
+{
+    mutex().unlock();
+}
+
+std::vector<repair_report> repairs(arena const& memory)
+{
+    std::vector<repair_report> out;
+    for (std::size_t i = 0; i != repair_records; ++i) {
+        auto const& entry =
+            memory.at<repair_record>(memory.places().repair_log + i * sizeof(repair_record));
+        auto const number = entry.number.load(std::memory_order_acquire);
+        if (number == 0)
+            continue;
+        auto const relaxed = std::memory_order_relaxed;
+        repair_report const report{.number = number,
+                                   .dead_pid = entry.dead_pid.load(relaxed),
+                                   .seat = entry.seat.load(relaxed),
+                                   .field = entry.field.load(relaxed),
+                                   .was_writing = entry.kind.load(relaxed) != 0,
+                                   .committed = entry.committed.load(relaxed) != 0,
+                                   .revision = entry.revision.load(relaxed)};
+        if (entry.number.load(std::memory_order_acquire) == number)
+            out.push_back(report);
+    }
+    std::sort(out.begin(), out.end(),
+              [](auto const& a, auto const& b) { return a.number < b.number; });
+    return out;
+}
+
+} // namespace covey::shm

@@ -1,0 +1,59 @@
+// recovery: finishing or taking back what a dead process was writing.
+//
+// Whoever inherits a shard's lock repairs before it does anything else: a writer that met the dead
+// owner, or the master when it reaps the seat. Every step may be repeated, so the death of a
+// repairer needs no logic of its own: the next one starts over.
+#pragma once
+
+#include "arena.hpp"
+#include "segment.hpp"
+
+#include <boost/interprocess/sync/scoped_lock.hpp>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace covey::shm {
+
+// How long a writer waits for a lock whose owner lives (it may be stopped) before it says busy.
+inline constexpr std::chrono::milliseconds lock_patience{2'000}; // F7: the watchdog's budget
+
+// One shard's lock in the form boost::interprocess::scoped_lock wants; taking it repairs what a
+// dead owner left.
+class shard_lock
+{
+  public:
+    shard_lock(arena const& memory, std::uint32_t field, std::uint32_t shard)
+        : memory_{memory}
+        , field_{field}
+        , shard_{shard}
+    {}
+
+    bool try_lock();      // waits up to lock_patience
+    bool try_lock_once(); // does not wait
+    void unlock();
+
+  private:
+    bool settle(lock_outcome outcome);
+    robust_mutex& mutex() const;
+
+    arena const& memory_;
+    std::uint32_t field_;
+    std::uint32_t shard_;
+};
+
+using shard_guard = boost::interprocess::scoped_lock<shard_lock>;
+
+// The repair itself; this thread holds the inherited lock of the shard.
+void repair(arena const& memory, std::uint32_t field, std::uint32_t shard);
+
+// A cell's way back to the free ones: `mark` is the owner that lets go.
+void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell,
+               std::uint64_t mark);
+
+std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard);
+
+// The last 64 repairs, oldest first.
+std::vector<repair_report> repairs(arena const& memory);
+
+} // namespace covey::shm

@@ -1,0 +1,50 @@
+// ring_reader: one subscriber's way through all seats' rings, merged by revision.
+//
+// A ring has one producer; a reader copies a record, then looks whether the producer has claimed
+// its place meanwhile (Aeron's intent counter). Revisions rise within a ring, and of two changes of
+// one key the older is published before the newer takes its revision. So a reader that first loads
+// the newest revision R, then every ring's tail, and tells only what is not newer than R, tells
+// every key's changes in order; the rest waits for the next look.
+#pragma once
+
+#include "arena.hpp"
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace covey::shm {
+
+// A record as plain words, copied once.
+struct record_copy
+{
+    std::uint64_t revision = 0;
+    std::uint32_t field = 0;
+    std::uint32_t kind = 0; // change_kind
+    bool has_row = false;
+    std::array<std::uint64_t, (record_bytes_max - sizeof(record)) / 8> body{}; // key, row
+};
+
+class ring_reader
+{
+  public:
+    // Starts at what is in the rings now: nothing of it will be read.
+    ring_reader(arena const& memory, std::uint32_t reader);
+
+    // Copies what is new, oldest first, and moves on. False when a ring has been lapped: nothing
+    // is read; skip_to_now() and look at the state.
+    bool read(std::vector<record_copy>& into);
+
+    bool news() const; // some ring has records that were not read
+    void skip_to_now();
+
+  private:
+    bool copy(std::uint32_t ring, std::uint64_t number, record_copy& into) const;
+    void move(std::uint32_t ring, std::uint64_t to);
+
+    arena const& memory_;
+    std::uint32_t reader_;
+    std::vector<std::uint64_t> next_; // per ring: the number of the next record
+};
+
+} // namespace covey::shm

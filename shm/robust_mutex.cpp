@@ -1,0 +1,72 @@
+#include "robust_mutex.hpp"
+
+#include "assert.hpp"
+
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <ctime>
+
+namespace covey::shm {
+
+namespace {
+
+lock_outcome outcome_of(int result) noexcept
+{
+    switch (result) {
+    case 0:
+        return lock_outcome::locked;
+    case EOWNERDEAD:
+        return lock_outcome::inherited; // the try form, too, returns it holding
+    case EBUSY:
+    case ETIMEDOUT:
+        return lock_outcome::timed_out;
+    }
+    COVEY_ASSERT(!"pthread_mutex: ENOTRECOVERABLE, EDEADLK or EINVAL");
+    return lock_outcome::timed_out;
+}
+
+} // namespace
+
+void robust_mutex::initialise()
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
+    int const failed = pthread_mutex_init(&mutex_, &shared);
+    pthread_mutexattr_destroy(&shared);
+    if (failed)
+        throw boost::system::system_error{failed, boost::system::system_category(),
+                                          "initialise a lock"};
+}
+
+lock_outcome robust_mutex::try_lock() noexcept
+{
+    return outcome_of(pthread_mutex_trylock(&mutex_));
+}
+
+lock_outcome robust_mutex::lock(std::chrono::milliseconds patience) noexcept
+{
+    if (auto const tried = try_lock(); tried != lock_outcome::timed_out)
+        return tried;
+    timespec until{};
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    auto const nanoseconds = until.tv_nsec + (patience.count() % 1000) * 1'000'000;
+    until.tv_sec += patience.count() / 1000 + nanoseconds / 1'000'000'000;
+    until.tv_nsec = nanoseconds % 1'000'000'000;
+    return outcome_of(pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until));
+}
+
+void robust_mutex::recovered() noexcept
+{
+    int const failed = pthread_mutex_consistent(&mutex_);
+    COVEY_ASSERT(failed == 0);
+}
+
+void robust_mutex::unlock() noexcept
+{
+    int const failed = pthread_mutex_unlock(&mutex_);
+    COVEY_ASSERT(failed == 0);
+}
+
+} // namespace covey::shm

@@ -1,0 +1,212 @@
+#include "segment.hpp"
+
+#include "arena.hpp"
+#include "commit.hpp"
+#include "doorbell.hpp"
+#include "error.hpp"
+#include "recovery.hpp"
+
+#include <algorithm>
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace covey {
+
+using boost::system::system_error;
+
+namespace {
+
+[[noreturn]] void fail(int number, std::string const& doing)
+{
+    throw system_error{number, boost::system::system_category(), doing};
+}
+
+handle make_memory(std::string const& name, std::uint64_t bytes)
+{
+    handle memory{::memfd_create(("covey:" + name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    if (!memory.is_open())
+        fail(errno, "make shared memory");
+    // Allocated now: a shortage is an error here, never SIGBUS in the middle of a write.
+    if (int const failed = ::posix_fallocate(memory.get(), 0, static_cast<off_t>(bytes)))
+        fail(failed, "allocate " + std::to_string(bytes) +
+                         " bytes of shared memory; lower a capacity of the state, or give the "
+                         "machine (or its cgroup) more memory");
+    if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        fail(errno, "seal shared memory");
+    return memory;
+}
+
+void initialise_field(shm::arena const& memory, shm::field_plan const& field,
+                      field_description const& described)
+{
+    for (std::uint32_t shard = 0; shard != field.shard_count; ++shard)
+        memory.shard(field, shard).lock.initialise();
+    if (field.kind == field_kind::map) {
+        for (std::uint64_t cell = 0; cell != field.capacity; ++cell)
+            memory.at<shm::word>(field.free_hints + cell / 64 * sizeof(shm::word))
+                .fetch_or(std::uint64_t{1} << cell % 64, std::memory_order_relaxed);
+    }
+    if (field.kind == field_kind::value)
+        std::copy(described.initial.begin(), described.initial.end(),
+                  memory.slot(field.cells, field, 0) + 1);
+}
+
+} // namespace
+
+segment::segment(std::shared_ptr<shm::arena> memory)
+    : memory_{std::move(memory)}
+{}
+segment::segment(segment&&) noexcept = default;
+segment& segment::operator=(segment&&) noexcept = default;
+segment::~segment() = default;
+
+segment segment::create(schema const& described, std::uint32_t seats, std::string const& name)
+{
+    auto places = shm::make_plan(described, seats);
+    auto memory = make_memory(name, places.bytes);
+    auto made = std::make_shared<shm::arena>(std::move(memory), std::move(places));
+    auto& head = made->head();
+    head.magic = shm::magic;
+    head.layout_version = shm::layout_version;
+    head.line = shm::line_bytes;
+    head.bytes = made->places().bytes;
+    head.fingerprint = described.fingerprint();
+    head.seats = seats;
+    head.fields = static_cast<std::uint32_t>(described.fields.size());
+    if (::getrandom(&head.secret, sizeof head.secret, 0) != sizeof head.secret)
+        fail(errno, "draw a random number");
+    auto const text = described.text();
+    head.schema_text_bytes = text.size();
+    std::memcpy(&made->at<char>(made->places().schema_text), text.data(), text.size());
+    name.copy(head.name, sizeof head.name - 1);
+    for (std::size_t i = 0; i != described.fields.size(); ++i)
+        initialise_field(*made, made->places().fields[i], described.fields[i]);
+    head.ready.store(1, std::memory_order_release); // last: half a segment is never attached
+    return segment{std::move(made)};
+}
+
+segment segment::attach(handle const& lent, schema const& expected)
+{
+    struct ::stat found
+    {};
+    shm::header head;
+    std::memset(static_cast<void*>(&head), 0, sizeof head);
+    if (::fstat(lent.get(), &found) != 0 ||
+        ::pread(lent.get(), &head, sizeof head, 0) != static_cast<ssize_t>(sizeof head) ||
+        head.magic != shm::magic)
+        throw system_error{make_error_code(shm::error::not_a_segment)};
+    if (head.ready.load(std::memory_order_acquire) != 1)
+        throw system_error{make_error_code(shm::error::not_ready)};
+    if (head.layout_version != shm::layout_version || head.line != shm::line_bytes ||
+        head.bytes != static_cast<std::uint64_t>(found.st_size) || head.seats == 0 ||
+        head.seats > seats_max)
+        throw system_error{make_error_code(shm::error::wrong_layout)};
+
+    auto places = shm::make_plan(expected, head.seats);
+    auto const mine = expected.text();
+    std::string theirs(std::min<std::uint64_t>(head.schema_text_bytes, 1 << 20), '\0');
+    if (::pread(lent.get(), theirs.data(), theirs.size(), static_cast<off_t>(places.schema_text)) !=
+        static_cast<ssize_t>(theirs.size()))
+        throw system_error{make_error_code(shm::error::not_a_segment)};
+    if (head.fingerprint != expected.fingerprint() || theirs != mine)
+        throw system_error{make_error_code(shm::error::schema_differs),
+                           "the segment's schema:\n" + theirs + "this program's schema:\n" + mine};
+    if (places.bytes != head.bytes)
+        throw system_error{make_error_code(shm::error::wrong_layout)};
+    return segment{std::make_shared<shm::arena>(lent.duplicate(), std::move(places))};
+}
+
+handle segment::lend() const
+{
+    return memory_->memory().duplicate();
+}
+
+std::uint64_t segment::bytes() const
+{
+    return memory_->places().bytes;
+}
+
+std::uint32_t segment::seats() const
+{
+    return memory_->places().seats;
+}
+
+std::uint64_t segment::revision() const
+{
+    return memory_->head().revision.load(std::memory_order_acquire);
+}
+
+std::string segment::name() const
+{
+    auto const& text = memory_->head().name;
+    return {text, ::strnlen(text, sizeof text)};
+}
+
+void segment::open_seat(std::uint32_t seat, seat_owner const& owner)
+{
+    auto& block = memory_->seat(seat);
+    block.pid.store(owner.pid, std::memory_order_relaxed);
+    block.id.store(owner.id, std::memory_order_relaxed);
+    block.generation.store(owner.generation, std::memory_order_relaxed);
+    block.open.store(1, std::memory_order_release);
+}
+
+bool segment::reap_seat(std::uint32_t seat, doorbells const& bells)
+{
+    auto& block = memory_->seat(seat);
+    if (block.intent.armed.load(std::memory_order_acquire) != 0) {
+        auto const what = shm::read_intent(block.intent);
+        auto const& fields = memory_->places().fields;
+        if (what.field < fields.size() && what.shard < fields[what.field].shard_count) {
+            shm::shard_lock lock{*memory_, what.field, what.shard};
+            if (!lock.try_lock_once()) // inherits and repairs, or somebody else is at it
+                return false;
+            lock.unlock();
+        }
+        // Repaired. Were it armed still, its writer had written it without the lock.
+        block.intent.armed.store(0, std::memory_order_release);
+    }
+    shm::clear_seat(memory_->head().armed, seat);
+    for (auto const& field : memory_->places().fields)
+        shm::clear_seat(memory_->at<shm::seat_set>(field.subscribers), seat);
+    shm::disarm_bell(*memory_, seat);
+    block.connections.store(0, std::memory_order_relaxed);
+    block.in_flight.store(0, std::memory_order_relaxed);
+    block.requests.store(0, std::memory_order_relaxed);
+    block.pid.store(0, std::memory_order_relaxed);
+    block.open.store(0, std::memory_order_release);
+    // It may have died between its commit and its ring.
+    bells.ring_all();
+    return true;
+}
+
+seat_load segment::load_of(std::uint32_t seat) const
+{
+    auto const& block = memory_->seat(seat);
+    auto const relaxed = std::memory_order_relaxed;
+    return {.connections = block.connections.load(relaxed),
+            .in_flight = block.in_flight.load(relaxed),
+            .requests = block.requests.load(relaxed)};
+}
+
+seat_owner segment::owner_of(std::uint32_t seat) const
+{
+    auto const& block = memory_->seat(seat);
+    auto const relaxed = std::memory_order_relaxed;
+    return {.pid = block.pid.load(relaxed),
+            .id = block.id.load(relaxed),
+            .generation = block.generation.load(relaxed)};
+}
+
+std::vector<repair_report> segment::repairs() const
+{
+    return shm::repairs(*memory_);
+}
+
+} // namespace covey

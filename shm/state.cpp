@@ -1,0 +1,61 @@
+#include "state.hpp"
+
+#include "assert.hpp"
+#include "detail/participant_core.hpp"
+#include "field.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace covey {
+
+namespace {
+
+constexpr std::size_t name_bytes_max = 64;
+
+bool is_name(std::string const& text)
+{
+    return !text.empty() && text.size() <= name_bytes_max &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+}
+
+} // namespace
+
+state::state() = default;
+state::~state() = default;
+
+std::uint32_t state::add(field& made, field_description described)
+{
+    if (!is_name(described.name))
+        throw std::invalid_argument{"field \"" + described.name +
+                                    "\": a name is 1 to 64 of a-z, 0-9 and _"};
+    auto const same = [&](auto const& other) { return other.name == described.name; };
+    if (std::any_of(schema_.fields.begin(), schema_.fields.end(), same))
+        throw std::invalid_argument{"field " + described.name + " is declared twice"};
+    schema_.fields.push_back(std::move(described));
+    fields_.push_back(&made);
+    return static_cast<std::uint32_t>(fields_.size() - 1);
+}
+
+void state::bind(participant& who)
+{
+    auto& core = who.internals();
+    COVEY_ASSERT(core.memory->places().fields.size() == fields_.size());
+    for (auto* field : fields_) {
+        field->who_ = &core;
+        field->bound(core);
+    }
+}
+
+field::field(state& owner, field_description described)
+    : name_{described.name}
+    , index_{owner.add(*this, std::move(described))}
+{}
+
+participant::core& field::who() const
+{
+    COVEY_ASSERT(who_ != nullptr); // the state is not bound to a participant yet
+    return *who_;
+}
+
+} // namespace covey

@@ -1,0 +1,281 @@
+#include "subscription.hpp"
+
+#include "detail/participant_core.hpp"
+#include "doorbell.hpp"
+#include "ring_reader.hpp"
+#include "table.hpp"
+#include "totals.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <unistd.h>
+#include <vector>
+
+namespace covey {
+
+namespace {
+
+struct watcher
+{
+    std::function<void(raw_change const&)> tell;
+    std::int64_t told_total = 0; // a counter's
+};
+
+// Deques: a handler may subscribe to more while it is being called.
+struct watched_field
+{
+    std::uint32_t index = 0;
+    shm::table rows; // of a map or a value
+    std::deque<watcher> watchers;
+    // Rows that a resync showed in a revision newer than its start: their records come later.
+    std::map<std::vector<std::uint64_t>, std::uint64_t> shown;
+};
+
+} // namespace
+
+struct subscription::core
+{
+    explicit core(participant& owner)
+        : who{owner.internals()}
+        , memory{*who.memory}
+        , reader{memory, who.seat}
+        , since{memory.head().revision.load(std::memory_order_acquire)}
+    {}
+
+    watched_field* find(std::uint32_t field)
+    {
+        auto const at = std::find_if(fields.begin(), fields.end(),
+                                     [&](auto const& one) { return one.index == field; });
+        return at == fields.end() ? nullptr : &*at;
+    }
+    shm::field_plan const& places(watched_field const& field) const
+    {
+        return memory.places().fields[field.index];
+    }
+    bool is_counter(watched_field const& field) const
+    {
+        return places(field).kind == field_kind::counter;
+    }
+    bool totals_differ() const;
+    void wake();
+    std::size_t tell(watched_field& field, raw_change const& raw);
+    std::size_t tell(watched_field& field, shm::record_copy const& one);
+    std::size_t tell_totals();
+    std::size_t resync();
+    std::size_t show(watched_field& field);
+
+    participant::core& who;
+    shm::arena const& memory;
+    shm::ring_reader reader;
+    std::uint64_t since;
+    std::uint64_t resyncs = 0;
+    std::uint64_t resync_from = 0; // revisions that the last resync started from and ended at
+    std::uint64_t resync_to = 0;
+    std::deque<watched_field> fields;
+    std::vector<shm::record_copy> batch;
+    std::vector<std::uint64_t> slot;
+    std::function<void()> post;
+    bool posted = false; // an own change has asked for a dispatch that has not come yet
+    bool armed = false;
+};
+
+subscription::subscription(participant& who)
+    : core_{std::make_unique<core>(who)}
+{
+    who.on_own_change([this] {
+        if (core_->post && !core_->posted && !core_->fields.empty()) {
+            core_->posted = true;
+            core_->post();
+        }
+    });
+}
+
+subscription::~subscription()
+{
+    core_->who.on_own_change = nullptr;
+    for (auto const& field : core_->fields)
+        shm::clear_seat(
+            core_->memory.at<shm::seat_set>(core_->memory.places().fields[field.index].subscribers),
+            core_->who.seat);
+    if (core_->armed)
+        shm::disarm_bell(core_->memory, core_->who.seat);
+}
+
+void subscription::watch(std::uint32_t field, std::function<void(raw_change const&)> tell)
+{
+    auto* at = core_->find(field);
+    if (at == nullptr) {
+        at = &core_->fields.emplace_back();
+        at->index = field;
+        at->rows = shm::table{core_->who, field};
+        shm::set_seat(core_->memory.at<shm::seat_set>(core_->places(*at).subscribers),
+                      core_->who.seat);
+    }
+    auto& made = at->watchers.emplace_back(watcher{.tell = std::move(tell)});
+    if (core_->is_counter(*at))
+        made.told_total = shm::sum_of(core_->memory, core_->places(*at));
+}
+
+std::size_t subscription::core::tell(watched_field& field, raw_change const& raw)
+{
+    auto const count = field.watchers.size(); // what subscribes now is told from the next one on
+    for (std::size_t i = 0; i != count; ++i)
+        field.watchers[i].tell(raw);
+    return count;
+}
+
+std::size_t subscription::core::tell_totals()
+{
+    std::size_t calls = 0;
+    for (std::size_t i = 0; i != fields.size(); ++i) {
+        if (!is_counter(fields[i]))
+            continue;
+        auto const total = shm::sum_of(memory, places(fields[i]));
+        for (std::size_t j = 0; j != fields[i].watchers.size(); ++j) {
+            auto& one = fields[i].watchers[j];
+            if (one.told_total == total)
+                continue;
+            one.told_total = total;
+            one.tell({});
+            ++calls;
+        }
+    }
+    return calls;
+}
+
+bool subscription::core::totals_differ() const
+{
+    for (auto const& field : fields) {
+        if (!is_counter(field))
+            continue;
+        auto const total = shm::sum_of(memory, places(field));
+        for (auto const& one : field.watchers)
+            if (one.told_total != total)
+                return true;
+    }
+    return false;
+}
+
+// One row of the state now, told as a put.
+std::size_t subscription::core::show(watched_field& field)
+{
+    std::size_t calls = 0;
+    auto const keys = places(field).key_words;
+    auto const visit = [&](std::uint64_t const* row) {
+        if (row[0] > resync_from)
+            field.shown[{row + 1, row + 1 + keys}] = row[0];
+        calls += tell(
+            field,
+            {.kind = change_kind::put, .revision = row[0], .key = row + 1, .row = row + 1 + keys});
+    };
+    if (places(field).kind == field_kind::map)
+        field.rows.for_each(visit);
+    else {
+        slot.resize(places(field).slot_words());
+        field.rows.read(nullptr, slot.data());
+        visit(slot.data());
+    }
+    return calls;
+}
+
+std::size_t subscription::core::resync()
+{
+    ++resyncs;
+    std::size_t calls = 0;
+    resync_from = memory.head().revision.load(std::memory_order_acquire);
+    reader.skip_to_now();
+    for (std::size_t i = 0; i != fields.size(); ++i) {
+        auto& field = fields[i];
+        if (is_counter(field))
+            continue;
+        field.shown.clear();
+        calls += tell(field, {.kind = change_kind::resync, .revision = resync_from});
+        calls += show(field);
+    }
+    resync_to = memory.head().revision.load(std::memory_order_acquire);
+    return calls;
+}
+
+std::size_t subscription::core::tell(watched_field& field, shm::record_copy const& one)
+{
+    auto const keys = places(field).key_words;
+    raw_change raw{.kind = static_cast<change_kind>(one.kind),
+                   .revision = one.revision,
+                   .key = one.body.data(),
+                   .row = one.has_row ? one.body.data() + keys : nullptr};
+    bool const in_resync = one.revision <= resync_to;
+    if (in_resync) {
+        auto const shown = field.shown.find({raw.key, raw.key + keys});
+        if (shown != field.shown.end() && shown->second >= one.revision)
+            return 0;
+    }
+    bool const put = raw.kind == change_kind::put;
+    if (in_resync || (put && raw.row == nullptr)) {
+        // Told only if it is still so: else a newer record of this key follows, or was shown.
+        slot.resize(places(field).slot_words());
+        bool const there = field.rows.read(raw.key, slot.data());
+        if (put != there || (put && slot[0] != one.revision))
+            return 0;
+        raw.row = put ? slot.data() + 1 + keys : nullptr;
+    }
+    return tell(field, raw);
+}
+
+std::size_t subscription::dispatch()
+{
+    auto& me = *core_;
+    me.posted = false;
+    me.wake();
+    std::size_t calls = me.tell_totals();
+    if (!me.reader.read(me.batch))
+        return calls + me.resync();
+    for (auto const& one : me.batch) {
+        auto* field = me.find(one.field);
+        if (field != nullptr && !me.is_counter(*field))
+            calls += me.tell(*field, one);
+    }
+    if (me.batch.empty() || me.batch.front().revision > me.resync_to)
+        for (auto& field : me.fields)
+            field.shown.clear();
+    return calls;
+}
+
+void subscription::answer()
+{
+    std::uint64_t rung = 0;
+    [[maybe_unused]] auto const was = ::read(doorbell(), &rung, sizeof rung); // EAGAIN: not rung
+}
+
+bool subscription::arm()
+{
+    auto& me = *core_;
+    shm::arm_bell(me.memory, me.who.seat);
+    me.armed = true;
+    if (!me.reader.news() && !me.totals_differ())
+        return true;
+    me.wake();
+    return false;
+}
+
+int subscription::doorbell() const
+{
+    return core_->who.bells.handles()[core_->who.seat].get();
+}
+
+void subscription::on_own_change(std::function<void()> post)
+{
+    core_->post = std::move(post);
+}
+
+std::uint64_t subscription::since() const
+{
+    return core_->since;
+}
+
+std::uint64_t subscription::resyncs() const
+{
+    return core_->resyncs;
+}
+
+} // namespace covey

@@ -1,0 +1,99 @@
+// table: a map or a value without its types: rows of words in cells.
+//
+// Buckets are chains: a bucket's word and each cell's `next` are links. An insert commits by one
+// store to the bucket, an erase by one store to the link before its cell, an update by one store
+// to the cell's generation, whose parity says which of its two slots counts. Rows never move, any
+// cell serves any bucket, so N cells hold any N keys.
+// Readers take no lock: they copy a slot and look at the generation again; a reader that missed
+// looks at the shard's count of erasures again, for a freed cell may have led it astray. After 16
+// vain rounds (live writers were faster each time) it takes the lock. It never waits for a writer
+// that is dead or stopped in an update. Writers take the shard's lock.
+#pragma once
+
+#include "detail/function_ref.hpp"
+#include "participant.hpp"
+#include "written.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace covey::shm {
+
+struct field_plan;
+
+enum class outcome { stored, kept, erased, missing, full, busy };
+
+struct written_row
+{
+    outcome result{};
+    std::uint64_t revision = 0; // of the row that is there now; of the erase; 0 for none
+};
+
+// In a caller's words; `kept` is what it calls a decision against the write.
+put_result to_put_result(outcome result, put_result kept);
+
+// A key's row as a decision sees it: `row` is null when there is none.
+struct current_row
+{
+    std::uint64_t const* row = nullptr;
+    std::uint64_t revision = 0;
+};
+
+class arena;
+class operation;
+
+class table
+{
+  public:
+    table() = default;
+    table(participant::core& who, std::uint32_t field);
+
+    // Copies the slot (revision, key, row) of a key; false when there is none.
+    bool read(std::uint64_t const* key, std::uint64_t* slot) const;
+
+    // Called under the lock: true stores `next` (already filled with the current row, or zeros),
+    // false leaves all as it is. May throw.
+    using decision = detail::function_ref<bool(current_row const& now, std::uint64_t* next)>;
+    written_row write(std::uint64_t const* key, std::uint64_t* scratch, decision decide);
+
+    // Called under the lock with the row; false leaves it.
+    using condition = detail::function_ref<bool(current_row const& now)>;
+    written_row erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed);
+
+    // Every row that is there throughout is visited once; one that comes or goes meanwhile may be.
+    // No lock is held during the calls.
+    void for_each(detail::function_ref<void(std::uint64_t const* slot)> visit) const;
+
+    std::uint64_t size() const;
+
+    std::uint64_t capacity() const;
+
+  private:
+    struct place
+    {
+        std::uint64_t link = 0; // offset of the word that leads to the cell
+        std::uint64_t cell = 0; // offset, 0 for none
+    };
+    std::uint64_t hash(std::uint64_t const* key) const;
+    std::uint32_t shard_of(std::uint64_t hash) const;
+    std::uint64_t bucket_of(std::uint64_t hash) const;
+    bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;
+    enum class search { found, missed, unsettled };
+    search look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const;
+    bool copy_bucket(std::uint64_t bucket, std::vector<std::uint64_t>& slots) const;
+    place find_locked(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const;
+    void fill(std::uint64_t cell, std::uint64_t revision, std::uint64_t const* key,
+              std::uint64_t const* row);
+    written_row update(place where, std::uint32_t shard, std::uint64_t const* key,
+                       std::uint64_t const* row);
+    written_row insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t const* row);
+    std::uint64_t claim_cell(operation& op, std::uint64_t link, std::uint64_t hash);
+
+    participant::core* who_ = nullptr;
+    arena const* memory_ = nullptr;
+    field_plan const* field_ = nullptr;
+    std::uint32_t index_ = 0;
+};
+
+} // namespace covey::shm
