@@ -128,17 +128,17 @@ class map : public field
         return done;
     }
 
-    // Stores what change(std::optional<Row> const& now) returns; an empty optional changes nothing.
-    // The function runs under the shard's lock: keep it short, and write nothing in it. What it
-    // throws is passed on, and nothing has changed.
+    // Stores what next_of(std::optional<Row> const& now) returns; an empty optional changes
+    // nothing. The function runs under the shard's lock: keep it short, and write nothing in it.
+    // What it throws is passed on, and nothing has changed.
     template <class Change>
-    written update(argument const& key, Change change)
+    written update(argument const& key, Change next_of)
     {
         return write(key, put_result::unchanged, [&](auto const& now, std::optional<Row>& next) {
             std::optional<Row> before;
             if (now.row != nullptr)
                 before = detail::from_words<Row>(now.row);
-            next = change(std::as_const(before));
+            next = next_of(std::as_const(before));
             return next.has_value();
         });
     }

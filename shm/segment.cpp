@@ -1,6 +1,7 @@
 #include "segment.hpp"
 
 #include "arena.hpp"
+#include "available_memory.hpp"
 #include "commit.hpp"
 #include "doorbell.hpp"
 #include "error.hpp"
@@ -29,14 +30,15 @@ namespace {
 
 handle make_memory(std::string const& name, std::uint64_t bytes)
 {
+    if (auto const available = shm::available_memory(); bytes > available)
+        fail(ENOMEM, "the state needs " + std::to_string(bytes) + " bytes of shared memory and " +
+                         std::to_string(available) + " are available; lower a capacity");
     handle memory{::memfd_create(("covey:" + name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)};
     if (!memory.is_open())
         fail(errno, "make shared memory");
     // Allocated now: a shortage is an error here, never SIGBUS in the middle of a write.
     if (int const failed = ::posix_fallocate(memory.get(), 0, static_cast<off_t>(bytes)))
-        fail(failed, "allocate " + std::to_string(bytes) +
-                         " bytes of shared memory; lower a capacity of the state, or give the "
-                         "machine (or its cgroup) more memory");
+        fail(failed, "allocate " + std::to_string(bytes) + " bytes of shared memory");
     if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         fail(errno, "seal shared memory");
     return memory;

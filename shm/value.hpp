@@ -50,14 +50,14 @@ class value : public field
         });
     }
 
-    // Stores what change(Row const& now) returns (a Row, or an optional that may be empty: no
+    // Stores what next_of(Row const& now) returns (a Row, or an optional that may be empty: no
     // change). The function runs under the value's lock: keep it short, and write nothing in it.
     // What it throws is passed on, and nothing has changed.
     template <class Change>
-    written update(Change change)
+    written update(Change next_of)
     {
         return write(put_result::unchanged, [&](shm::current_row const& now) {
-            return std::optional<Row>{change(detail::from_words<Row>(now.row))};
+            return std::optional<Row>{next_of(detail::from_words<Row>(now.row))};
         });
     }
 
