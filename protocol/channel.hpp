@@ -5,8 +5,12 @@
 // descriptor belongs to this read" is wrong (unix(7)). Whatever breaks a rule ends this channel,
 // with a reason, and nothing else; descriptors that nobody claimed are closed.
 //
-// All calls from the executor's thread. Nothing blocks. A channel may be destroyed at any time:
-// an outstanding async_receive then completes with operation_aborted.
+// All calls from the executor's thread. Nothing blocks, and no completion handler runs inside a
+// call of the channel. A channel may be destroyed at any time, in its own handlers too: an
+// outstanding call then completes with operation_aborted, as it does when it is cancelled.
+//
+// A peer that is gone ends the sending at once (send says closed, is_open() is false), but what it
+// had said before is still received; only then does async_receive give the reason.
 #pragma once
 
 #include "codec.hpp"
@@ -16,11 +20,10 @@
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associator.hpp>
 #include <boost/asio/async_result.hpp>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -33,12 +36,15 @@ enum class send_status {
     queued,      // will be; keep sending if you must
     would_block, // refused: queued_bytes_max is reached. Wait for async_drained.
     closed,      // refused: the channel has ended
+    invalid,     // refused: above frame_bytes_max or handles_max, or an empty handle
 };
 
 struct channel_limits
 {
-    std::size_t queued_bytes_max = 1 << 20; // cluster.md: high watermark 1 MiB
-    std::size_t frame_bytes_max = 1 << 20;  // decisions.md: frame 1 MiB
+    // What the queue may hold: high watermark. One frame always fits into an empty queue.
+    std::size_t queued_bytes_max = 1 << 20;
+    // A frame's body, in either direction.
+    std::size_t frame_bytes_max = 1 << 20;
 };
 
 // A pair of connected stream sockets, close-on-exec and non-blocking. Throws system_error.
@@ -48,6 +54,7 @@ std::pair<handle, handle> make_socket_pair();
 class frame_channel
 {
   public:
+    // `socket` is a connected Unix stream socket. Throws system_error when it cannot be watched.
     frame_channel(net::any_io_executor executor, handle socket, channel_limits limits = {});
     ~frame_channel(); // closes
     frame_channel(frame_channel&&) noexcept;
@@ -58,16 +65,21 @@ class frame_channel
     send_status send(frame out, std::vector<shared_handle> handles = {});
 
     // Completes with the next frame and its handles, or with the reason the channel ended (every
-    // later call gets the same reason). One outstanding call at a time.
+    // later call gets the same reason). One outstanding call at a time: a second one completes
+    // with already_started.
+    //
+    // error::handles_lost is the one error that ends nothing: the frame is here, and in place of
+    // its handles as many empty ones. Decline it and go on.
     template <class Token>
     auto async_receive(Token&& token)
     {
-        return net::async_initiate<Token, void(boost::system::error_code, frame,
-                                               std::vector<handle>)>(
+        return net::async_initiate<Token,
+                                   void(boost::system::error_code, frame, std::vector<handle>)>(
             [this](auto handler) { start_receive(std::move(handler)); }, token);
     }
 
     // Completes when the queue is empty (at once if it is), or with the reason the channel ended.
+    // To part in good order: send, async_drained, close. One outstanding call at a time.
     template <class Token>
     auto async_drained(Token&& token)
     {
@@ -79,13 +91,13 @@ class frame_channel
     void close(boost::system::error_code reason = error::closed);
 
     bool is_open() const noexcept;
-    std::size_t queued_bytes() const noexcept;
+    std::size_t queued_bytes() const noexcept; // not yet handed to the kernel, headers included
     net::any_io_executor get_executor() const;
 
   private:
     struct core;
-    using receive_handler = net::any_completion_handler<void(boost::system::error_code, frame,
-                                                             std::vector<handle>)>;
+    using receive_handler =
+        net::any_completion_handler<void(boost::system::error_code, frame, std::vector<handle>)>;
     using drained_handler = net::any_completion_handler<void(boost::system::error_code)>;
     void start_receive(receive_handler handler);
     void start_drained(drained_handler handler);
@@ -101,40 +113,58 @@ struct envelope
     std::vector<handle> handles;
 };
 
+namespace detail {
+
+// Between a frame and the user's handler: decodes. It may run when the channel is gone.
+template <class In, class Handler>
+struct decoding_handler
+{
+    std::weak_ptr<frame_channel> frames;
+    Handler handler;
+
+    void operator()(boost::system::error_code failed, frame in, std::vector<handle> handles)
+    {
+        envelope<In> out{};
+        bool const here = !failed || failed == error::handles_lost;
+        if (here) {
+            if (auto const wrong = decode(in, handles.size(), out.message)) {
+                failed = wrong;
+                if (auto const channel = frames.lock())
+                    channel->close(wrong);
+            } else if (!failed) {
+                out.handles = std::move(handles);
+            }
+        }
+        std::move(handler)(failed, std::move(out));
+    }
+};
+
+} // namespace detail
+
 // A channel that speaks Out and hears In; both are variants of messages.hpp.
 template <class Out, class In>
 class channel
 {
   public:
     channel(net::any_io_executor executor, handle socket, channel_limits limits = {})
-        : frames_{std::move(executor), std::move(socket), limits}
+        : frames_{std::make_shared<frame_channel>(std::move(executor), std::move(socket), limits)}
     {}
 
     send_status send(Out const& message, std::vector<shared_handle> handles = {})
     {
-        return frames_.send(encode(message), std::move(handles));
+        return frames_->send(encode(message), std::move(handles));
     }
 
     // Completes with (error_code, envelope<In>); a frame that is no message of In, or comes with
-    // the wrong number of handles, ends the channel.
+    // the wrong number of handles, ends the channel. With error::handles_lost the message is here
+    // and its handles are not, and the channel goes on.
     template <class Token>
     auto async_receive(Token&& token)
     {
         return net::async_initiate<Token, void(boost::system::error_code, envelope<In>)>(
             [this](auto handler) {
-                frames_.async_receive([this, handler = std::move(handler)](
-                                          boost::system::error_code failed, frame in,
-                                          std::vector<handle> handles) mutable {
-                    envelope<In> out{};
-                    if (!failed) {
-                        failed = decode(in, handles.size(), out.message);
-                        if (failed)
-                            frames_.close(failed);
-                        else
-                            out.handles = std::move(handles);
-                    }
-                    std::move(handler)(failed, std::move(out));
-                });
+                frames_->async_receive(
+                    detail::decoding_handler<In, decltype(handler)>{frames_, std::move(handler)});
             },
             token);
     }
@@ -142,18 +172,36 @@ class channel
     template <class Token>
     auto async_drained(Token&& token)
     {
-        return frames_.async_drained(std::forward<Token>(token));
+        return frames_->async_drained(std::forward<Token>(token));
     }
 
-    void close(boost::system::error_code reason = error::closed) { frames_.close(reason); }
-    bool is_open() const noexcept { return frames_.is_open(); }
-    std::size_t queued_bytes() const noexcept { return frames_.queued_bytes(); }
+    void close(boost::system::error_code reason = error::closed) { frames_->close(reason); }
+    bool is_open() const noexcept { return frames_->is_open(); }
+    std::size_t queued_bytes() const noexcept { return frames_->queued_bytes(); }
+    net::any_io_executor get_executor() const { return frames_->get_executor(); }
 
   private:
-    frame_channel frames_;
+    std::shared_ptr<frame_channel> frames_; // owned alone; handlers in flight only watch it
 };
 
 using master_channel = channel<from_master, from_worker>; // the master's end
 using worker_channel = channel<from_worker, from_master>; // a worker's end
 
 } // namespace covey::protocol
+
+// The user's executor, allocator and cancellation slot show through.
+template <template <class, class> class Associator, class In, class Handler, class Default>
+struct boost::asio::associator<Associator, covey::protocol::detail::decoding_handler<In, Handler>,
+                               Default> : Associator<Handler, Default>
+{
+    using wrapped = covey::protocol::detail::decoding_handler<In, Handler>;
+
+    static auto get(wrapped const& it) noexcept
+    {
+        return Associator<Handler, Default>::get(it.handler);
+    }
+    static auto get(wrapped const& it, Default const& otherwise) noexcept
+    {
+        return Associator<Handler, Default>::get(it.handler, otherwise);
+    }
+};

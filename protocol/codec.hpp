@@ -4,7 +4,7 @@
 //   0  u32 length    bytes of the body, 0 .. frame_bytes_max
 //   4  u16 type      the message's number (messages.hpp)
 //   6  u16 flags     0 in version 1; anything else is a bad frame
-//   8  u32 sequence  counts the frames of one direction from 0
+//   8  u32 sequence  counts the frames of one direction from 0, modulo 2^32
 //  12  u32 fd_count  handles that belong to this frame, 0 .. handles_max
 // The body is one msgpack array: the message's members in their described order.
 #pragma once
@@ -31,7 +31,9 @@ frame encode(from_master const& message);
 frame encode(from_worker const& message);
 
 // Decodes what a peer sent, trusting nothing: errors unknown_message, bad_message, wrong_handles.
-// Unpack limits: arrays, strings and binaries no longer than the body, depth 4, no maps, no ext.
+// Unpack limits: one array of no more than the message's members, nothing nested in it, strings
+// and binaries no longer than the body, no maps, no ext. Never throws, allocates no more than the
+// body's size and a little. On an error `out` is as it was.
 boost::system::error_code decode(frame const& in, std::size_t handles, from_master& out);
 boost::system::error_code decode(frame const& in, std::size_t handles, from_worker& out);
 

@@ -1,4 +1,4 @@
-// What can end a channel, each told by when it happens.
+// What can go wrong on a channel, each told by when it happens.
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -11,7 +11,8 @@ enum class error {
     closed = 1,
     // The peer's end went away in the middle of a frame.
     truncated,
-    // A frame's header is not one of ours: wrong magic, or a length above frame_bytes_max.
+    // A frame's header is not one of ours: flags or sequence are wrong, or the length is above
+    // frame_bytes_max.
     bad_frame,
     // A frame declares a type that is not in the direction's closed set.
     unknown_message,
@@ -21,7 +22,8 @@ enum class error {
     // frame declared.
     wrong_handles,
     // The kernel dropped handles on the way (MSG_CTRUNC): this process's table is full
-    // (RLIMIT_NOFILE).
+    // (RLIMIT_NOFILE). The one error that does not end the channel: the message is here without
+    // its handles, to be declined.
     handles_lost,
     // The peer speaks another protocol version.
     wrong_version,

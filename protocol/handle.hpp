@@ -17,9 +17,13 @@ class handle
     handle() noexcept = default;
 
     // Takes over `descriptor`; a negative number makes an empty handle.
-    explicit handle(int descriptor) noexcept : descriptor_{descriptor} {}
+    explicit handle(int descriptor) noexcept
+        : descriptor_{descriptor}
+    {}
 
-    handle(handle&& other) noexcept : descriptor_{other.release()} {}
+    handle(handle&& other) noexcept
+        : descriptor_{other.release()}
+    {}
     handle& operator=(handle&& other) noexcept
     {
         if (this != &other)

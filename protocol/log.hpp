@@ -25,9 +25,21 @@ void configure(std::string role, level least, format form);
 bool enabled(level at);
 void write(level at, std::string_view text);
 
-inline void debug(std::string_view text) { write(level::debug, text); }
-inline void info(std::string_view text) { write(level::info, text); }
-inline void warning(std::string_view text) { write(level::warning, text); }
-inline void error(std::string_view text) { write(level::error, text); }
+inline void debug(std::string_view text)
+{
+    write(level::debug, text);
+}
+inline void info(std::string_view text)
+{
+    write(level::info, text);
+}
+inline void warning(std::string_view text)
+{
+    write(level::warning, text);
+}
+inline void error(std::string_view text)
+{
+    write(level::error, text);
+}
 
 } // namespace covey::log

@@ -144,7 +144,6 @@ struct change
 BOOST_DESCRIBE_STRUCT(change, (), (field, kind, revision, key, row))
 
 using from_master = std::variant<welcome, doorbells, listener, begin, connection, stop, change>;
-using from_worker =
-    std::variant<hello, refused, ready, accepted, rejected, watch_changes, change>;
+using from_worker = std::variant<hello, refused, ready, accepted, rejected, watch_changes, change>;
 
 } // namespace covey::protocol

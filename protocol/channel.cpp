@@ -1,0 +1,356 @@
+#include "channel.hpp"
+
+#include "detail/ancillary.hpp"
+#include "detail/frame_input.hpp"
+#include "detail/frame_output.hpp"
+
+#include <algorithm>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <chrono>
+#include <sys/socket.h>
+
+namespace covey::protocol {
+
+namespace {
+
+using boost::system::error_code;
+
+// The kernel has no room for more handles in flight, or no memory, and tells nobody when that
+// changes: ask again after this long.
+constexpr std::chrono::milliseconds retry_after{5};
+
+bool is_shortage(error_code failed)
+{
+    return failed == error_code{ETOOMANYREFS, boost::system::system_category()} ||
+           failed == net::error::no_buffer_space || failed == net::error::no_memory;
+}
+
+bool is_peer_gone(error_code failed)
+{
+    return failed == net::error::broken_pipe || failed == net::error::connection_reset;
+}
+
+} // namespace
+
+std::pair<handle, handle> make_socket_pair()
+{
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+        throw boost::system::system_error{errno, boost::system::system_category(),
+                                          "make a socket pair"};
+    return {handle{ends[0]}, handle{ends[1]}};
+}
+
+// What outlives the channel while an operation is in the loop. Handlers are only ever posted, so
+// no call of ours runs user code, and the user may destroy the channel in any handler.
+struct frame_channel::core : std::enable_shared_from_this<core>
+{
+    // The completion handler of a wait. When the loop is destroyed instead of run, it is destroyed
+    // uncalled: then nobody will ever complete the outstanding calls, and the handlers (which may
+    // own the channel, which owns this core) must go too, or they would keep each other alive.
+    class waiter
+    {
+      public:
+        waiter(std::shared_ptr<core> of, void (core::*then)(error_code))
+            : core_{std::move(of)}
+            , then_{then}
+        {}
+        waiter(waiter&&) = default;
+        waiter& operator=(waiter&&) = delete;
+        ~waiter()
+        {
+            if (core_)
+                core_->abandon();
+        }
+        void operator()(error_code failed)
+        {
+            auto const alive = std::exchange(core_, nullptr);
+            (alive.get()->*then_)(failed);
+        }
+
+      private:
+        std::shared_ptr<core> core_;
+        void (core::*then_)(error_code);
+    };
+
+    core(net::any_io_executor executor, handle socket, channel_limits limits)
+        : limits_{limits}
+        , socket_{executor}
+        , retry_{executor}
+        , input_{limits.frame_bytes_max}
+    {
+        socket_.assign(socket.get()); // throws; until then the handle closes it
+        static_cast<void>(socket.release());
+        socket_.native_non_blocking(true);
+    }
+
+    // ---- sending -----------------------------------------------------------------------------
+
+    send_status send(frame out, std::vector<shared_handle> handles)
+    {
+        if (!is_open())
+            return send_status::closed;
+        if (!is_valid(out, handles))
+            return send_status::invalid;
+        std::size_t const size = header_bytes + out.body.size();
+        if (!output_.empty() && output_.bytes() + size > limits_.queued_bytes_max)
+            return send_status::would_block;
+
+        bool const idle = output_.empty();
+        output_.push(std::move(out), std::move(handles));
+        if (idle)
+            flush();
+        return !is_open()        ? send_status::closed
+               : output_.empty() ? send_status::sent
+                                 : send_status::queued;
+    }
+
+    bool is_valid(frame const& out, std::vector<shared_handle> const& handles) const
+    {
+        return out.body.size() <= limits_.frame_bytes_max && handles.size() <= handles_max &&
+               std::all_of(handles.begin(), handles.end(),
+                           [](shared_handle const& it) { return it && it->is_open(); });
+    }
+
+    void flush()
+    {
+        error_code const failed = output_.flush(socket_.native_handle());
+        if (!failed) {
+            if (drained_)
+                complete(take(drained_), error_code{});
+        } else if (failed == net::error::would_block) {
+            socket_.async_wait(socket_.wait_write, waiter{shared_from_this(), &core::on_writable});
+        } else if (is_shortage(failed)) {
+            retry_.expires_after(retry_after);
+            retry_.async_wait(waiter{shared_from_this(), &core::on_writable});
+        } else if (is_peer_gone(failed)) {
+            stop_sending(error::closed);
+        } else {
+            close(failed);
+        }
+    }
+
+    void on_writable(error_code)
+    {
+        if (is_open() && !output_.empty())
+            flush();
+    }
+
+    // The peer takes no more, but what it has said before may still be read.
+    void stop_sending(error_code reason)
+    {
+        sending_ended_ = reason;
+        output_.clear();
+        if (drained_)
+            complete(take(drained_), reason);
+    }
+
+    void start_drained(drained_handler handler)
+    {
+        if (drained_)
+            complete(std::move(handler), error_code{net::error::already_started});
+        else if (!is_open())
+            complete(std::move(handler), ended_ ? ended_ : sending_ended_);
+        else if (output_.empty())
+            complete(std::move(handler), error_code{});
+        else
+            hold(drained_, std::move(handler), &core::cancel_drained);
+    }
+
+    // ---- receiving ---------------------------------------------------------------------------
+
+    void start_receive(receive_handler handler)
+    {
+        if (receive_) {
+            fail(std::move(handler), net::error::already_started);
+        } else if (ended_) {
+            fail(std::move(handler), ended_);
+        } else {
+            hold(receive_, std::move(handler), &core::cancel_receive);
+            deliver();
+        }
+    }
+
+    // Completes the outstanding receive with a frame that is here, or waits for more. One frame a
+    // call, one read a wait: a peer that floods gets its turn like everybody else.
+    void deliver()
+    {
+        error_code failed;
+        if (auto next = input_.next(failed)) {
+            error_code const lost = next->handles_lost ? error::handles_lost : error_code{};
+            complete(take(receive_), lost, std::move(next->what), std::move(next->handles));
+        } else if (failed) {
+            close(failed);
+        } else if (!std::exchange(reading_, true)) {
+            socket_.async_wait(socket_.wait_read, waiter{shared_from_this(), &core::on_readable});
+        }
+    }
+
+    void on_readable(error_code)
+    {
+        reading_ = false;
+        if (ended_ || !receive_) // closed or cancelled meanwhile: the bytes wait in the kernel
+            return;
+        detail::received const got =
+            detail::receive_with_handles(socket_.native_handle(), input_.space(), arrived_);
+        if (got.failed && got.failed != net::error::would_block && !is_peer_gone(got.failed))
+            return close(got.failed);
+        if (is_peer_gone(got.failed) || (!got.failed && got.bytes == 0))
+            return close(input_.at_border() ? error::closed : error::truncated);
+        input_.arrived(got.bytes, arrived_, got.handles_lost);
+        deliver();
+    }
+
+    // ---- ending ------------------------------------------------------------------------------
+
+    bool is_open() const { return !ended_ && !sending_ended_; }
+
+    void close(error_code reason)
+    {
+        if (ended_)
+            return;
+        ended_ = reason ? reason : error::closed;
+        error_code ignored;
+        retry_.cancel();
+        socket_.close(ignored);
+        output_.clear();
+        input_.clear();
+        if (receive_)
+            fail(take(receive_), ended_);
+        if (drained_)
+            complete(take(drained_), ended_);
+    }
+
+    void abandon()
+    {
+        auto const receive = std::exchange(receive_, nullptr);
+        auto const drained = std::exchange(drained_, nullptr);
+    }
+
+    void cancel_receive()
+    {
+        if (receive_)
+            fail(std::exchange(receive_, nullptr), net::error::operation_aborted);
+    }
+
+    void cancel_drained()
+    {
+        if (drained_)
+            complete(std::exchange(drained_, nullptr), error_code{net::error::operation_aborted});
+    }
+
+    // ---- handlers ----------------------------------------------------------------------------
+
+    // Keeps `handler` in `place`. By swap: Boost 1.81's move assignment of any_completion_handler
+    // calls itself for ever.
+    template <class Handler>
+    void hold(Handler& place, Handler handler, void (core::*cancel)())
+    {
+        if (auto slot = net::get_associated_cancellation_slot(handler); slot.is_connected())
+            slot.assign([weak = weak_from_this(), cancel](net::cancellation_type) {
+                if (auto const self = weak.lock())
+                    (self.get()->*cancel)();
+            });
+        place.swap(handler);
+    }
+
+    // Takes an outstanding handler; a cancellation that comes later is not for the next call.
+    template <class Handler>
+    static Handler take(Handler& outstanding)
+    {
+        if (auto slot = net::get_associated_cancellation_slot(outstanding); slot.is_connected())
+            slot.clear();
+        return std::exchange(outstanding, nullptr);
+    }
+
+    template <class Handler, class... Results>
+    void complete(Handler handler, Results... results)
+    {
+        auto const executor = net::get_associated_executor(handler, socket_.get_executor());
+        auto call = [handler = std::move(handler), ... results = std::move(results)]() mutable {
+            std::move(handler)(std::move(results)...);
+        };
+        net::post(socket_.get_executor(), net::bind_executor(executor, std::move(call)));
+    }
+
+    void fail(receive_handler handler, error_code reason)
+    {
+        complete(std::move(handler), reason, frame{}, std::vector<handle>{});
+    }
+
+    channel_limits limits_;
+    net::posix::stream_descriptor socket_;
+    net::steady_timer retry_;
+    detail::frame_input input_;
+    detail::frame_output output_;
+    std::vector<handle> arrived_; // empty between reads; kept for its memory
+    receive_handler receive_;
+    drained_handler drained_;
+    bool reading_ = false;     // a wait for input is in the loop
+    error_code sending_ended_; // the peer is gone, but its last words may be unread
+    error_code ended_;
+};
+
+frame_channel::frame_channel(net::any_io_executor executor, handle socket, channel_limits limits)
+    : core_{std::make_shared<core>(std::move(executor), std::move(socket), limits)}
+{}
+
+frame_channel::frame_channel(frame_channel&&) noexcept = default;
+
+frame_channel& frame_channel::operator=(frame_channel&& other) noexcept
+{
+    frame_channel old{std::move(*this)};
+    core_ = std::move(other.core_);
+    return *this;
+}
+
+frame_channel::~frame_channel()
+{
+    if (core_)
+        core_->close(net::error::operation_aborted);
+}
+
+send_status frame_channel::send(frame out, std::vector<shared_handle> handles)
+{
+    return core_->send(std::move(out), std::move(handles));
+}
+
+void frame_channel::close(error_code reason)
+{
+    core_->close(reason);
+}
+
+bool frame_channel::is_open() const noexcept
+{
+    return core_->is_open();
+}
+
+std::size_t frame_channel::queued_bytes() const noexcept
+{
+    return core_->output_.bytes();
+}
+
+net::any_io_executor frame_channel::get_executor() const
+{
+    return core_->socket_.get_executor();
+}
+
+void frame_channel::start_receive(receive_handler handler)
+{
+    core_->start_receive(std::move(handler));
+}
+
+void frame_channel::start_drained(drained_handler handler)
+{
+    core_->start_drained(std::move(handler));
+}
+
+} // namespace covey::protocol

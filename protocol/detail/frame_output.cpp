@@ -1,0 +1,82 @@
+#include "frame_output.hpp"
+
+#include "ancillary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace covey::protocol::detail {
+
+namespace {
+
+constexpr std::size_t pieces_max = 64; // two a frame; well below IOV_MAX, 1024
+
+} // namespace
+
+void frame_output::push(frame what, std::vector<shared_handle> handles)
+{
+    frame_header const header{static_cast<std::uint32_t>(what.body.size()), what.type, 0,
+                              sequence_++, static_cast<std::uint32_t>(handles.size())};
+    outgoing& last = queue_.emplace_back();
+    last.header = store(header);
+    last.body = std::move(what.body);
+    last.handles = std::move(handles);
+    bytes_ += last.size();
+}
+
+boost::system::error_code frame_output::flush(int socket)
+{
+    boost::system::error_code failed;
+    while (!queue_.empty() && !failed)
+        failed = write_some(socket);
+    return failed;
+}
+
+// One system call: what is left of the first frame, and behind it frames without handles.
+boost::system::error_code frame_output::write_some(int socket)
+{
+    std::array<iovec, pieces_max> pieces;
+    std::size_t count = 0;
+    auto const add = [&](void const* data, std::size_t size, std::size_t& skip) {
+        std::size_t const skipped = std::min(skip, size);
+        skip -= skipped;
+        if (size > skipped)
+            pieces[count++] = {static_cast<char*>(const_cast<void*>(data)) + skipped,
+                               size - skipped};
+    };
+    for (outgoing const& next : queue_) {
+        bool const first = &next == &queue_.front();
+        if (count + 2 > pieces.size() || (!first && !next.handles.empty()))
+            break;
+        std::size_t skip = next.written;
+        add(next.header.data(), next.header.size(), skip);
+        add(next.body.data(), next.body.size(), skip);
+    }
+    sent const result = send_with_handles(socket, {pieces.data(), count}, queue_.front().handles);
+    if (!result.failed)
+        written(result.bytes);
+    return result.failed;
+}
+
+void frame_output::written(std::size_t bytes)
+{
+    bytes_ -= bytes;
+    queue_.front().handles.clear();
+    while (bytes > 0) {
+        outgoing& first = queue_.front();
+        std::size_t const part = std::min(bytes, first.size() - first.written);
+        first.written += part;
+        bytes -= part;
+        if (first.written == first.size())
+            queue_.pop_front();
+    }
+}
+
+void frame_output::clear()
+{
+    queue_.clear();
+    bytes_ = 0;
+}
+
+} // namespace covey::protocol::detail
