@@ -8,6 +8,7 @@
 
 #include <array>
 #include <boost/describe/bases.hpp>
+#include <boost/describe/class.hpp> // BOOST_DESCRIBE_STRUCT, for whoever declares rows
 #include <boost/describe/members.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <cstdint>

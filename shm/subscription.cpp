@@ -157,7 +157,14 @@ bool subscription::core::totals_differ() const
     return false;
 }
 
-// One row of the state now, told as a put.
+void subscription::core::wake()
+{
+    if (armed)
+        shm::disarm_bell(memory, who.seat);
+    armed = false;
+}
+
+// The rows of a field as they are now, each told as a put.
 std::size_t subscription::core::show(watched_field& field)
 {
     std::size_t calls = 0;
