@@ -24,6 +24,9 @@ function(good_tree)
   file(WRITE ${tree}/worker/http/router.hpp "#pragma once\n#include \"../runtime.hpp\"\n")
   file(WRITE ${tree}/tests/shm/map.test.cpp "auto x = CMSG_SPACE(4);\n")
   file(WRITE ${tree}/examples/hello.cpp "#include <covey/covey.hpp>\n")
+  file(WRITE ${tree}/docs/page.md
+    "[home](../README.md#top) [folder](../examples) [away](https://example.org/x) [here](#here)\n")
+  file(WRITE ${tree}/README.md "a; b [c\n")
 endfunction()
 
 function(run_rules script out)
@@ -100,4 +103,6 @@ tidy(shm/forgotten.cpp "int a;\n" ": no CMakeLists.txt names it")
 tidy(tests/shm/forgotten.test.cpp "int a;\n" ": no CMakeLists.txt names it")
 tidy(tests/map.test.cpp "int a;\n" ": no CMakeLists.txt names it") # shm/map.test.cpp is another
 tidy(examples/hell.cpp "int a;\n" ": no CMakeLists.txt names it")
+tidy(docs/page.md "see [this]; and [that](other.md)\n" ": a link to other.md")
+tidy(README.md "[a [b]](dev/null/x.md#part)\n" ": a link to dev/null/x.md")
 file(REMOVE_RECURSE ${SCRATCH})

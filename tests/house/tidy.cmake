@@ -2,7 +2,7 @@
 #   cmake -DROOT=<tree> -P tidy.cmake
 # In code: lines of at most 100 characters, no tabs, nothing left to do, no path of one machine, at
 # most 500 lines a file. Headers have #pragma once. A .cpp that no CMakeLists.txt names is a test
-# that exists and does not run: that fails too.
+# that exists and does not run: that fails too. In pages: no link to a file that is not there.
 include(${CMAKE_CURRENT_LIST_DIR}/source_files.cmake)
 
 set(lines_max 500)
@@ -90,5 +90,21 @@ foreach(file ${files})
   if(file MATCHES "\\.cpp$")
     check_named(${file})
   endif()
+endforeach()
+
+source_files(pages ROOT ${ROOT} NAMES *.md)
+foreach(page ${pages})
+  file(READ ${ROOT}/${page} text)
+  get_filename_component(folder ${ROOT}/${page} DIRECTORY)
+  string(REPLACE ";" "," text "${text}")
+  string(REPLACE "](" "<link " text "${text}") # brackets have a meaning in CMake's lists
+  string(REGEX REPLACE "[][]" "_" text "${text}")
+  string(REGEX MATCHALL "<link [^) #:\n]+[)#]" links "${text}")
+  foreach(link ${links})
+    string(REGEX REPLACE "^<link (.*).$" "\\1" link "${link}")
+    if(NOT EXISTS ${folder}/${link})
+      report(${page} "a link to ${link}, which is not there")
+    endif()
+  endforeach()
 endforeach()
 findings_end()
