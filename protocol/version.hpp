@@ -1,6 +1,6 @@
 // The number both ends of a channel must agree on. It rises with every change of a frame or a
 // message that the other side could misread; `hello` and `welcome` carry it, and a worker that
-// gets another one leaves with exit code 78 (worker_exit::refused).
+// gets another one leaves with exit code 78 (worker_exit::fatal).
 #pragma once
 
 #include <cstdint>
