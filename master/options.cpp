@@ -1,1 +1,144 @@
 #include "options.hpp"
+
+#include "allowed_cpus.hpp"
+#include "listen_address.hpp"
+
+#include <algorithm>
+#include <array>
+#include <covey/protocol/log.hpp>
+#include <covey/shm/segment.hpp>
+#include <fmt/format.h>
+#include <set>
+#include <utility>
+
+namespace covey {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::pair<dispatch_policy, std::string_view>, 4> policies{{
+    {dispatch_policy::shared, "shared"},
+    {dispatch_policy::round_robin, "round_robin"},
+    {dispatch_policy::least_loaded, "least_loaded"},
+    {dispatch_policy::reuseport, "reuseport"},
+}};
+
+constexpr std::size_t name_bytes_max = 32; // the segment's header has room for as many
+constexpr auto duration_max = 24h * 365;   // keeps every sum of deadlines far from overflow
+
+std::string wrong_name(std::string const& text)
+{
+    if (text.empty())
+        return "name is empty: give the cluster a name of 1 to 32 characters";
+    if (text.size() > name_bytes_max)
+        return fmt::format("name has {} characters: give the cluster a name of 1 to {}",
+                           text.size(), name_bytes_max);
+    if (std::any_of(text.begin(), text.end(),
+                    [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+        return "name has a control character in it: use letters, digits, '-' and '_'";
+    return {};
+}
+
+std::string wrong_listen(std::vector<std::string> const& addresses)
+{
+    if (addresses.empty())
+        return "listen is empty: name at least one address, such as 127.0.0.1:8080";
+    std::set<std::string> seen;
+    for (auto const& text : addresses) {
+        supervision::listen_address address;
+        if (auto wrong = supervision::parse(text, address); !wrong.empty())
+            return wrong;
+        bool const picks_a_port = !address.is_unix() && address.port == 0;
+        if (!seen.insert(text).second && !picks_a_port)
+            return fmt::format("listen on {}: the address is named twice; name it once", text);
+    }
+    return {};
+}
+
+std::string wrong_durations(options const& given)
+{
+    struct row
+    {
+        std::string_view name;
+        std::chrono::microseconds value;
+        std::chrono::microseconds least;
+    };
+    for (auto const& [word, value, least] :
+         {row{"drain_deadline", given.drain_deadline, 0us},
+          row{"kill_after", given.kill_after, 0us}, row{"ready_timeout", given.ready_timeout, 1ms},
+          row{"busy_poll", given.busy_poll, 0us}})
+        if (value < least || value > duration_max)
+            return fmt::format("{} is out of range: choose a time from {} to a year", word,
+                               least == 0us ? "0" : "1 ms");
+    return {};
+}
+
+std::string wrong_log(options const& given)
+{
+    log::level level{};
+    log::format format{};
+    if (!log::parse(given.log_level, level))
+        return fmt::format("log level '{}' is unknown: choose debug, info, warning, error or off",
+                           given.log_level);
+    if (!log::parse(given.log_format, format))
+        return fmt::format("log format '{}' is unknown: choose text or json", given.log_format);
+    return {};
+}
+
+std::string wrong_flags(std::vector<flag> const& flags)
+{
+    for (auto const& one : flags) {
+        if (one.name.size() < 3 || !one.name.starts_with("--"))
+            return fmt::format("flag '{}' does not begin with --: name it like --greeting",
+                               one.name);
+        if (!one.store)
+            return fmt::format("flag {} has nowhere to go: set its store function", one.name);
+    }
+    return {};
+}
+
+} // namespace
+
+std::string_view name(dispatch_policy policy)
+{
+    for (auto const& [value, word] : policies)
+        if (value == policy)
+            return word;
+    return "unknown";
+}
+
+bool parse(std::string_view word, dispatch_policy& into)
+{
+    for (auto const& [value, known] : policies)
+        if (known == word) {
+            into = value;
+            return true;
+        }
+    return false;
+}
+
+std::string options::validate() const
+{
+    if (auto wrong = wrong_name(name); !wrong.empty())
+        return wrong;
+    if (auto wrong = wrong_listen(listen); !wrong.empty())
+        return wrong;
+    if (workers > segment::seats_max)
+        return fmt::format("workers is {}: choose at most {}, or 0 for one per CPU", workers,
+                           segment::seats_max);
+    if (covey::name(dispatch) == "unknown")
+        return "dispatch is no policy: choose shared, round_robin, least_loaded or reuseport";
+    if (auto wrong = wrong_durations(*this); !wrong.empty())
+        return wrong;
+    if (auto wrong = wrong_log(*this); !wrong.empty())
+        return wrong;
+    return wrong_flags(flags);
+}
+
+std::uint32_t options::worker_count() const
+{
+    return workers != 0 ? workers : std::min(supervision::allowed_cpus(), segment::seats_max);
+}
+
+} // namespace covey

@@ -1,0 +1,110 @@
+#include "accept_loop.hpp"
+
+#include <cerrno>
+#include <covey/protocol/log.hpp>
+#include <cstring>
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+namespace covey::supervision {
+
+accept_loop::accept_loop(net::any_io_executor executor, shared_handle socket, std::string address,
+                         std::function<void(handle)> take)
+    : socket_{std::move(socket)}
+    , address_{std::move(address)}
+    , take_{std::move(take)}
+    , rest_timer_{executor}
+    , readable_{executor, *socket_}
+{}
+
+void accept_loop::resume()
+{
+    paused_ = false;
+    if (!waiting_)
+        wait();
+}
+
+// A wait that is under way is left alone: a socket that becomes readable while the loop is paused
+// costs one wake-up, cancelling would cost a system call for every pause.
+void accept_loop::pause()
+{
+    paused_ = true;
+}
+
+void accept_loop::sweep(std::size_t most)
+{
+    paused_ = true;
+    while (most-- > 0 && accept_one() == outcome::taken) {
+    }
+}
+
+void accept_loop::wait()
+{
+    waiting_ = true;
+    readable_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
+        auto const self = weak.lock();
+        if (failed || !self)
+            return;
+        self->waiting_ = false;
+        if (!self->paused_)
+            self->accept_batch();
+    });
+}
+
+void accept_loop::accept_batch()
+{
+    for (std::size_t i = 0; i < batch && !paused_; ++i) {
+        auto const result = accept_one();
+        if (result == outcome::exhausted)
+            return rest();
+        if (result == outcome::none)
+            break;
+    }
+    if (!paused_ && !waiting_)
+        wait();
+}
+
+accept_loop::outcome accept_loop::accept_one()
+{
+    for (;;) {
+        handle made{::accept4(socket_->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        if (made.is_open()) {
+            exhausted_ = false;
+            take_(std::move(made));
+            return outcome::taken;
+        }
+        switch (errno) {
+        case EAGAIN:
+            return outcome::none;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            return outcome::exhausted;
+        default:
+            // ECONNABORTED, EPROTO and the network errors of accept(2): that one connection broke
+            // while it waited. EINTR: again.
+            continue;
+        }
+    }
+}
+
+void accept_loop::rest()
+{
+    if (!std::exchange(exhausted_, true))
+        log::warning(fmt::format("listener {}: accepting pauses: {}; raise the limit of open files "
+                                 "(ulimit -n)",
+                                 address_, std::strerror(errno)));
+    waiting_ = true;
+    rest_timer_.expires_after(pause_when_full);
+    rest_timer_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
+        auto const self = weak.lock();
+        if (failed || !self)
+            return;
+        self->waiting_ = false;
+        if (!self->paused_)
+            self->accept_batch();
+    });
+}
+
+} // namespace covey::supervision

@@ -1,0 +1,27 @@
+// listen_address: what --listen takes, taken apart: "HOST:PORT", "[V6]:PORT" or "unix:PATH".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace covey::supervision {
+
+// sizeof(sockaddr_un::sun_path) less the final zero, unix(7).
+inline constexpr std::size_t unix_path_bytes_max = 107;
+
+struct listen_address
+{
+    std::string host; // a name or an address, without brackets; empty for unix
+    std::uint16_t port = 0;
+    std::string path; // of a unix socket; empty for TCP
+
+    bool is_unix() const { return !path.empty(); }
+};
+
+// What is wrong with `text` and what to write instead; empty, and `into` set, when nothing is.
+// Looks at the words alone: a host that does not exist shows when it is bound.
+std::string parse(std::string_view text, listen_address& into);
+
+} // namespace covey::supervision

@@ -1,0 +1,49 @@
+// listener: one address clients connect to, and the listening sockets bound to it.
+//
+// One socket, or with the reuseport policy one for each seat. All of them belong to the master for
+// as long as the cluster accepts: a queue of connections outlives the worker that was to accept
+// them, because closing the last descriptor of a listening socket resets what waits in it.
+#pragma once
+
+#include "unix_socket_path.hpp"
+
+#include <covey/protocol/handle.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace covey::supervision {
+
+inline constexpr int backlog = 4096; // the kernel cuts it to net.core.somaxconn
+
+class listener
+{
+  public:
+    // Binds and listens; sockets are non-blocking and close-on-exec. `sockets` above 1 asks for
+    // that many sockets on the one port (SO_REUSEPORT), which no other program may have; a unix
+    // address always has one. Throws start_error. Blocks while a host name is looked up.
+    explicit listener(std::string const& address, std::uint32_t sockets = 1);
+
+    // With the real port: "127.0.0.1:40123", "[::1]:8080", "unix:/run/x.sock".
+    std::string const& address() const { return address_; }
+
+    // The seat's own socket, or the one there is.
+    shared_handle const& socket_for(std::uint32_t seat) const
+    {
+        return sockets_.size() == 1 ? sockets_.front() : sockets_.at(seat);
+    }
+
+    // The seat will have no worker any more: the kernel stops choosing its socket.
+    void close_seat(std::uint32_t seat)
+    {
+        if (sockets_.size() > 1)
+            sockets_.at(seat).reset();
+    }
+
+  private:
+    std::string address_;
+    std::vector<shared_handle> sockets_;
+    unix_socket_path path_;
+};
+
+} // namespace covey::supervision
