@@ -11,6 +11,7 @@
 #include "runtime.hpp"
 
 #include <covey/shm/state.hpp>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -20,7 +21,10 @@ template <class State>
 class worker
 {
   public:
-    worker(runtime& runtime, State& state) : runtime_{runtime}, state_{state} {}
+    worker(runtime& runtime, State& state)
+        : runtime_{runtime}
+        , state_{state}
+    {}
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
 
@@ -50,6 +54,9 @@ class worker
     {
         runtime_.changes().on_change(field, std::move(handler));
     }
+
+    // The revision from which on_change tells: what a fresh event_stream knows from.
+    std::uint64_t since() { return runtime_.changes().since(); }
 
     // One line at level info.
     void log(std::string const& line) { runtime_.log(line); }

@@ -1,13 +1,18 @@
 // event_stream: server-sent events for any number of clients from one source.
 //
-//   http::event_stream feed{worker.get_executor(), {.snapshot = ...}};
-//   worker.on_change(state.scores, [&](auto const& change) { feed.publish({...}); });
-//   worker.get("/events", [&](http::request const& request) { return feed.open(request); });
+//   auto feed = std::make_shared<http::event_stream>(
+//       worker.get_executor(),
+//       http::event_stream::options{.since = worker.since(), .snapshot = ...});
+//   worker.on_change(state.scores, [feed](auto const& change) { feed->publish({...}); });
+//   worker.get("/events", [feed](http::request const& request) { return feed->open(request); });
+//
+// The stream must outlive the set-up function, so its handlers share it.
 //
 // A worker holds one subscription however many clients hang on it. The stream remembers the last
 // `backlog` events. A client that comes with Last-Event-ID gets those it missed; if they are no
-// longer remembered it gets one "reset" event and then the snapshot. A client that does not read
-// `pending_bytes_max` is cut off (its browser reconnects and resumes).
+// longer remembered it gets one "reset" event and then the snapshot. A new client gets the
+// snapshot. A client that does not read `pending_bytes_max` is cut off (its browser reconnects and
+// resumes). Events of one turn of the loop leave in one write a client.
 // All calls on the worker's thread; nothing blocks.
 #pragma once
 
@@ -36,7 +41,7 @@ class event_stream
   public:
     struct options
     {
-        std::size_t backlog = 4096;             // events
+        std::size_t backlog = 4096;              // events
         std::size_t pending_bytes_max = 1 << 20; // per client
         std::size_t clients_max = 10'000;        // per worker; one more gets 503
         std::chrono::milliseconds retry{1'000};  // told to clients: wait so long to reconnect
@@ -44,16 +49,18 @@ class event_stream
         // Events after this id are known to the stream from its start (the revision at which the
         // worker attached).
         std::uint64_t since = 0;
-        // The whole current state as events, for a client whose gap is not remembered.
+        // The whole current state as events, for a client whose gap is not remembered. Their ids
+        // are not sent: the last one carries the id from which the client can resume.
         std::function<std::vector<event>()> snapshot;
     };
 
     event_stream(boost::asio::any_io_executor executor, options settings);
-    ~event_stream();
+    ~event_stream(); // ends every client's response
     event_stream(event_stream const&) = delete;
     event_stream& operator=(event_stream const&) = delete;
 
-    // To every client, and to the backlog.
+    // To every client, and to the backlog. An event without an id is not remembered, nor is one
+    // whose id does not rise.
     void publish(event const& happened);
 
     // Forgets the backlog and tells every client to start over (after a resync).

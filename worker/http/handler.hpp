@@ -21,9 +21,9 @@ class handler
     using waiting = std::function<net::awaitable<response>(request const&)>;
 
     template <class Callable>
-        requires(!std::same_as<std::remove_cvref_t<Callable>, handler> &&
-                 std::is_invocable_v<Callable&, request const&>)
-    handler(Callable callable) : call_{wrap(std::move(callable))}
+    requires(!std::same_as<std::remove_cvref_t<Callable>, handler> &&
+             std::is_invocable_v<Callable&, request const&>) handler(Callable callable)
+        : call_{wrap(std::move(callable))}
     {}
 
     bool waits() const { return call_.index() == 1; }

@@ -30,8 +30,8 @@ class request
 
     std::string_view method() const { return method_name; }
     std::string_view target() const { return target_text; }
-    std::string_view path() const;                      // the target before '?', not decoded
-    std::string_view path(std::string_view name) const; // a {name} of the route; empty if none
+    std::string_view path() const;                        // the target before '?', not decoded
+    std::string_view path(std::string_view name) const;   // a {name} of the route; empty if none
     std::string_view header(std::string_view name) const; // any case; empty if absent
     std::string_view body() const { return body_text; }
 
@@ -75,7 +75,7 @@ struct response
     }
 };
 
-response status(unsigned code);                    // no body but the reason phrase for 4xx and 5xx
+response status(unsigned code); // no body but the reason phrase for 4xx and 5xx
 response text(std::string body, unsigned code = 200); // text/plain; charset=utf-8
 response html(std::string body, unsigned code = 200);
 response json(std::string body, unsigned code = 200);

@@ -1,0 +1,86 @@
+#include "head_scanner.hpp"
+
+namespace covey::http {
+
+namespace {
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_http_version(std::string_view text)
+{
+    return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
+           is_digit(text[7]);
+}
+
+} // namespace
+
+head_scanner::result head_scanner::scan(std::string_view bytes)
+{
+    for (;;) {
+        auto const feed = bytes.find('\n', searched_);
+        if (feed == bytes.npos) {
+            searched_ = bytes.size();
+            return {.end = 0, .refusal = judge_unfinished(bytes)};
+        }
+        if (feed == line_ || bytes[feed - 1] != '\r')
+            return {.end = 0, .refusal = 400};
+        auto const line = bytes.substr(line_, feed - 1 - line_);
+        line_ = searched_ = feed + 1;
+        if (line_ > bounds_->head_bytes_max && lines_ > 0)
+            return {.end = 0, .refusal = 431};
+        if (lines_++ == 0) {
+            if (unsigned const refusal = judge_request_line(line))
+                return {.end = 0, .refusal = refusal};
+            continue;
+        }
+        if (line.empty())
+            return {.end = line_, .refusal = 0};
+        // RFC 9112 5.2: a folded line is a way to hide a field from one of two readers.
+        if (line.front() == ' ' || line.front() == '\t')
+            return {.end = 0, .refusal = 400};
+        if (lines_ - 1 > bounds_->fields_max)
+            return {.end = 0, .refusal = 431};
+    }
+}
+
+void head_scanner::reset()
+{
+    line_ = searched_ = lines_ = 0;
+}
+
+unsigned head_scanner::judge_request_line(std::string_view line) const
+{
+    auto const first = line.find(' ');
+    auto const last = line.rfind(' ');
+    if (first == line.npos || first == 0 || first == last)
+        return 400;
+    if (!is_http_version(line.substr(last + 1)))
+        return 400;
+    auto const target = line.substr(first + 1, last - first - 1);
+    if (target.size() > bounds_->target_bytes_max)
+        return 414;
+    if (target.empty() || target.find(' ') != target.npos)
+        return 400;
+    auto const version = line.substr(last + 6);
+    return version == "1.1" || version == "1.0" ? 0 : 505;
+}
+
+// What can be said before the line's end: that it is too long already.
+unsigned head_scanner::judge_unfinished(std::string_view bytes) const
+{
+    if (lines_ == 0) {
+        auto const space = bytes.find(' ');
+        if (space == bytes.npos)
+            return bytes.size() > bounds_->target_bytes_max ? 400 : 0; // that is no method
+        auto const rest = bytes.substr(space + 1);
+        return rest.substr(0, rest.find(' ')).size() > bounds_->target_bytes_max ? 414
+               : bytes.size() > bounds_->head_bytes_max                          ? 400
+                                                                                 : 0;
+    }
+    return bytes.size() > bounds_->head_bytes_max ? 431 : 0;
+}
+
+} // namespace covey::http

@@ -1,0 +1,35 @@
+// limits: what one connection may cost. README.md says what a client is told at each of them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace covey::http {
+
+struct limits
+{
+    // ---- a request ----
+    std::size_t target_bytes_max = 8 << 10;          // 414
+    std::size_t head_bytes_max = 16 << 10;           // request line and header: 431
+    std::size_t fields_max = 100;                    // 431
+    std::size_t body_bytes_max = 1 << 20;            // 413
+    std::size_t chunk_extension_bytes_max = 1 << 10; // of one body: 400
+    std::size_t chunk_size_digits_max = 16;          // as many as a 64-bit number has: 400
+    std::size_t trailer_bytes_max = 4 << 10;         // 431
+    std::size_t body_bytes_per_second_min = 256;     // averaged, after body_timeout's grace: 408
+
+    // ---- a connection ----
+    std::size_t unsent_bytes_max = 1 << 20; // answers waiting for the client: reading stops
+    std::size_t linger_bytes_max = 256 << 10;
+
+    // ---- times; kept by one coarse timer, so each may be up to two ticks late ----
+    std::chrono::milliseconds tick{250};
+    std::chrono::milliseconds head_timeout{10'000};  // from a request's first byte to its head: 408
+    std::chrono::milliseconds body_timeout{10'000};  // without a byte of the body: 408
+    std::chrono::milliseconds idle_timeout{60'000};  // between requests: closed
+    std::chrono::milliseconds write_timeout{30'000}; // the client takes nothing: closed
+    std::chrono::milliseconds linger_timeout{2'000}; // after the last answer, for the client's end
+    std::chrono::milliseconds drain_idle_timeout{200}; // idle while draining: closed
+};
+
+} // namespace covey::http

@@ -1,0 +1,308 @@
+#include "request_reader.hpp"
+
+#include "head_scanner.hpp"
+#include "strict.hpp"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <optional>
+
+namespace covey::http {
+
+namespace beast = boost::beast;
+namespace net = boost::asio;
+
+namespace {
+
+using beast::error_code;
+using text = beast::string_view; // Beast's spelling of it
+
+std::string_view view(text from)
+{
+    return {from.data(), from.size()};
+}
+
+// Beast's parser, writing straight into a request.
+class parser final : public beast::http::basic_parser<true>
+{
+  public:
+    parser(request& into, limits const& bounds)
+        : into_{into}
+        , bounds_{bounds}
+    {
+        header_limit(static_cast<std::uint32_t>(bounds.head_bytes_max));
+        body_limit(bounds.body_bytes_max);
+        eager(true);
+    }
+
+    // Why the last error, when it was this class's; 0 when it was Beast's.
+    unsigned refusal() const { return refusal_; }
+    bool wants_continue() const { return wants_continue_; }
+    bool keeps_alive() const { return keeps_alive_; }
+    bool is_http_1_0() const { return facts_.minor_version == 0; }
+
+    std::size_t feed(std::string_view bytes, error_code& failed)
+    {
+        fed_ = bytes.data();
+        return put(net::buffer(bytes.data(), bytes.size()), failed);
+    }
+
+  private:
+    void refuse(unsigned status, error_code& failed)
+    {
+        refusal_ = status;
+        failed = beast::http::error::bad_field; // any: refusal() says which
+    }
+
+    void on_request_impl(beast::http::verb, text method, text target, int version,
+                         error_code&) override
+    {
+        into_.method_name.assign(method.data(), method.size());
+        into_.target_text.assign(target.data(), target.size());
+        facts_.minor_version = version % 10;
+    }
+
+    void on_response_impl(int, text, int, error_code&) override {}
+
+    void on_field_impl(beast::http::field id, text name, text value, error_code& failed) override
+    {
+        if (is_header_done()) { // a trailer: counted, checked by Beast, never mixed with the header
+            trailer_bytes_ += name.size() + value.size() + 4;
+            if (trailer_bytes_ > bounds_.trailer_bytes_max)
+                refuse(431, failed);
+            return;
+        }
+        into_.fields.emplace_back(std::string{view(name)}, std::string{view(value)});
+        switch (id) {
+        case beast::http::field::host:
+            ++facts_.hosts;
+            host_ = into_.fields.size() - 1;
+            break;
+        case beast::http::field::content_length:
+            ++facts_.content_lengths;
+            content_length_ = into_.fields.size() - 1;
+            break;
+        case beast::http::field::expect:
+            ++facts_.expectations;
+            expect_ = into_.fields.size() - 1;
+            break;
+        case beast::http::field::transfer_encoding:
+            if (facts_.codings)
+                facts_.codings->append(",").append(view(value));
+            else
+                facts_.codings = std::string{view(value)};
+            break;
+        default:
+            break;
+        }
+    }
+
+    void on_header_impl(error_code& failed) override
+    {
+        keeps_alive_ = keep_alive();
+        if (facts_.hosts > 0)
+            facts_.host = into_.fields[host_].second;
+        if (facts_.content_lengths > 0)
+            facts_.content_length = into_.fields[content_length_].second;
+        if (facts_.expectations > 0)
+            facts_.expect = into_.fields[expect_].second;
+        auto const verdict = judge(facts_, into_);
+        wants_continue_ = verdict.wants_continue;
+        if (verdict.refusal != 0)
+            refuse(verdict.refusal, failed);
+    }
+
+    void on_body_init_impl(boost::optional<std::uint64_t> const& length, error_code&) override
+    {
+        if (length) // bounded by body_limit; the client has still to send it
+            into_.body_text.reserve(std::min<std::size_t>(*length, 64 << 10));
+    }
+
+    std::size_t on_body_impl(text bytes, error_code&) override
+    {
+        into_.body_text.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+
+    void on_chunk_header_impl(std::uint64_t, text extensions, error_code& failed) override
+    {
+        // Beast tells the size, not how it was written; the digits stand before the extensions.
+        auto digits = extensions.data();
+        while (digits != fed_ && digits[-1] != '\n')
+            --digits;
+        extension_bytes_ += extensions.size();
+        if (static_cast<std::size_t>(extensions.data() - digits) > bounds_.chunk_size_digits_max ||
+            extension_bytes_ > bounds_.chunk_extension_bytes_max)
+            refuse(400, failed);
+    }
+
+    std::size_t on_chunk_body_impl(std::uint64_t, text bytes, error_code&) override
+    {
+        into_.body_text.append(bytes.data(), bytes.size());
+        return bytes.size();
+    }
+
+    void on_finish_impl(error_code&) override {}
+
+    request& into_;
+    limits const& bounds_;
+    head_facts facts_;
+    std::size_t host_ = 0; // where in fields: they move while more come
+    std::size_t content_length_ = 0;
+    std::size_t expect_ = 0;
+    char const* fed_ = nullptr;
+    std::size_t extension_bytes_ = 0;
+    std::size_t trailer_bytes_ = 0;
+    unsigned refusal_ = 0;
+    bool wants_continue_ = false;
+    bool keeps_alive_ = false;
+};
+
+} // namespace
+
+struct request_reader::core
+{
+    explicit core(limits const& given)
+        : bounds{given}
+        , scanner{given}
+    {}
+
+    progress read_head(std::string_view& bytes);
+    progress read_body(std::string_view& bytes);
+    progress refuse(unsigned status)
+    {
+        refusal = status;
+        return progress::refused;
+    }
+    unsigned status_of(error_code failed) const;
+
+    limits const& bounds;
+    head_scanner scanner;
+    request made;
+    std::optional<parser> reading; // of this request, from its whole head on
+    unsigned refusal = 0;
+    bool began = false;
+    bool skipped_line = false;
+};
+
+request_reader::progress request_reader::core::read_head(std::string_view& bytes)
+{
+    // RFC 9112 2.2: one empty line before a request line is tolerated; old clients end a body so.
+    if (!skipped_line && bytes.starts_with("\r\n")) {
+        bytes.remove_prefix(2);
+        skipped_line = true;
+    }
+    began = !bytes.empty();
+    if (bytes.empty() || (bytes == "\r" && !skipped_line))
+        return progress::need_more;
+
+    auto const [end, refused] = scanner.scan(bytes);
+    if (refused != 0)
+        return refuse(refused);
+    if (end == 0)
+        return progress::need_more;
+
+    reading.emplace(made, bounds);
+    error_code failed;
+    auto const head = bytes.substr(0, end);
+    auto const used = reading->feed(head, failed);
+    if (failed && failed != beast::http::error::need_more)
+        return refuse(status_of(failed));
+    if (!reading->is_header_done() || used != end)
+        return refuse(400); // two readings of where the head ends
+    bytes.remove_prefix(end);
+    return reading->is_done() ? progress::complete : progress::head;
+}
+
+request_reader::progress request_reader::core::read_body(std::string_view& bytes)
+{
+    error_code failed;
+    bytes.remove_prefix(reading->feed(bytes, failed));
+    if (failed && failed != beast::http::error::need_more)
+        return refuse(status_of(failed));
+    if (reading->is_done())
+        return progress::complete;
+    // What is left is a chunk's head or the trailer, waiting for its end. The trailer has its size
+    // line before it.
+    auto const first_line = bytes.find('\n', 2);
+    if (first_line == bytes.npos) {
+        if (bytes.size() > bounds.chunk_extension_bytes_max + bounds.chunk_size_digits_max + 4)
+            return refuse(400);
+    } else if (bytes.size() - first_line > bounds.trailer_bytes_max) {
+        return refuse(431);
+    }
+    return progress::need_more;
+}
+
+unsigned request_reader::core::status_of(error_code failed) const
+{
+    if (reading->refusal() != 0)
+        return reading->refusal();
+    if (failed == beast::http::error::body_limit)
+        return 413;
+    if (failed == beast::http::error::header_limit)
+        return 431;
+    return failed == beast::http::error::bad_version ? 505 : 400;
+}
+
+request_reader::request_reader(limits const& bounds)
+    : core_{std::make_unique<core>(bounds)}
+{}
+request_reader::~request_reader() = default;
+
+request_reader::progress request_reader::read(std::string_view& bytes)
+{
+    if (core_->reading)
+        return bytes.empty() ? progress::need_more : core_->read_body(bytes);
+    return core_->read_head(bytes);
+}
+
+void request_reader::next()
+{
+    auto& made = core_->made;
+    made.fields.clear();
+    made.parameters.clear();
+    if (made.body_text.capacity() > (16 << 10)) // an idle connection keeps no big body
+        made.body_text = {};
+    made.body_text.clear();
+    core_->scanner.reset();
+    core_->reading.reset();
+    core_->began = core_->skipped_line = false;
+}
+
+request& request_reader::get()
+{
+    return core_->made;
+}
+
+unsigned request_reader::refusal() const
+{
+    return core_->refusal;
+}
+
+bool request_reader::started() const
+{
+    return core_->began;
+}
+
+bool request_reader::in_body() const
+{
+    return core_->reading.has_value();
+}
+
+bool request_reader::keep_alive() const
+{
+    return core_->reading->keeps_alive();
+}
+
+bool request_reader::is_http_1_0() const
+{
+    return core_->reading && core_->reading->is_http_1_0();
+}
+
+bool request_reader::wants_continue() const
+{
+    return core_->reading->wants_continue();
+}
+
+} // namespace covey::http

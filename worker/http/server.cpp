@@ -1,0 +1,124 @@
+#include "server.hpp"
+
+#include "session.hpp"
+
+#include <covey/protocol/log.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
+#include <sys/socket.h>
+#include <utility>
+
+namespace covey::http {
+
+server::server(net::io_context& loop, router const& routes, limits bounds,
+               std::function<void(traffic const&)> on_traffic)
+    : loop_{loop}
+    , routes_{routes}
+    , bounds_{bounds}
+    , on_traffic_{std::move(on_traffic)}
+    , timer_{loop}
+{}
+
+server::~server()
+{
+    on_empty_ = {};
+    on_traffic_ = {};
+    auto const left = std::move(sessions_);
+    for (auto const& each : left)
+        each->close();
+}
+
+void server::open(handle connection)
+{
+    int family = AF_UNSPEC;
+    ::socklen_t size = sizeof family;
+    ::getsockopt(connection.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+    if (family == AF_INET || family == AF_INET6) {
+        int const on = 1; // an answer is one write; Nagle would only hold back the next
+        ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+
+    boost::system::error_code failed;
+    session::stream socket{loop_};
+    socket.assign({family, 0}, connection.get(), failed);
+    if (!failed) {
+        static_cast<void>(connection.release()); // the socket's now
+        socket.non_blocking(true, failed);
+    }
+    if (failed) {
+        log::warning("connection dropped: " + failed.message());
+        return;
+    }
+    if (!std::exchange(ticking_, true)) {
+        now_ = clock::now();
+        tick();
+    }
+    auto const made = std::make_shared<session>(std::move(socket), *this);
+    sessions_.insert(made);
+    ++traffic_.connections;
+    tell();
+    made->start();
+}
+
+void server::drain(std::function<void()> on_empty)
+{
+    draining_ = true;
+    on_empty_ = std::move(on_empty);
+    now_ = clock::now();
+    visited_.assign(sessions_.begin(), sessions_.end());
+    for (auto const& each : visited_)
+        each->drain();
+    visited_.clear();
+    if (sessions_.empty() && on_empty_)
+        std::exchange(on_empty_, {})();
+}
+
+void server::request_begins()
+{
+    ++traffic_.in_flight;
+    tell();
+}
+
+void server::request_ends()
+{
+    --traffic_.in_flight;
+    ++traffic_.requests;
+    tell();
+}
+
+void server::closed(std::shared_ptr<session> const& gone)
+{
+    if (sessions_.erase(gone) == 0) // the server itself is going
+        return;
+    --traffic_.connections;
+    tell();
+    if (sessions_.empty() && on_empty_)
+        std::exchange(on_empty_, {})();
+}
+
+void server::tick()
+{
+    timer_.expires_after(bounds_.tick);
+    timer_.async_wait([this](boost::system::error_code stopped) {
+        if (stopped)
+            return;
+        now_ = clock::now();
+        visited_.assign(sessions_.begin(), sessions_.end());
+        for (auto const& each : visited_)
+            each->tick();
+        visited_.clear();
+        if (sessions_.empty())
+            ticking_ = false; // an idle worker sleeps
+        else
+            tick();
+    });
+}
+
+void server::tell() const
+{
+    if (on_traffic_)
+        on_traffic_(traffic_);
+}
+
+} // namespace covey::http

@@ -1,0 +1,87 @@
+// server: the connections of one worker: what they share, and their one timer.
+//
+// All calls on the io_context's one thread. The server outlives its sessions' work: stop the
+// io_context before it goes.
+#pragma once
+
+#include "limits.hpp"
+#include "response_writer.hpp"
+#include "router.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <covey/protocol/handle.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+namespace covey::http {
+
+namespace net = boost::asio;
+
+class session;
+
+// What the master balances by.
+struct traffic
+{
+    std::uint32_t connections = 0; // open
+    std::uint32_t in_flight = 0;   // requests whose handler is at work
+    std::uint64_t requests = 0;    // answered
+};
+
+class server
+{
+  public:
+    using clock = std::chrono::steady_clock;
+
+    // `on_traffic` is called at every change of it. Both references outlive the server.
+    server(net::io_context& loop, router const& routes, limits bounds = {},
+           std::function<void(traffic const&)> on_traffic = {});
+    ~server(); // closes every connection
+    server(server const&) = delete;
+    server& operator=(server const&) = delete;
+
+    // Serves a connected stream socket, TCP or Unix. One that cannot be watched is closed.
+    void open(handle connection);
+
+    // From now on every answer is its connection's last; idle connections and event streams end.
+    // `on_empty` is called once, when no connection is left; from here if there is none.
+    void drain(std::function<void()> on_empty);
+
+    bool is_draining() const { return draining_; }
+    traffic const& load() const { return traffic_; }
+
+    // ---- for sessions ----
+    net::io_context& loop() { return loop_; }
+    router const& routes() const { return routes_; }
+    limits const& bounds() const { return bounds_; }
+    date_line& date() { return date_; }
+    // Read once a tick, not once a request: deadlines are coarse.
+    clock::time_point now() const { return now_; }
+    void request_begins();
+    void request_ends();
+    void closed(std::shared_ptr<session> const& gone);
+
+  private:
+    void tick();
+    void tell() const;
+
+    net::io_context& loop_;
+    router const& routes_;
+    limits bounds_;
+    std::function<void(traffic const&)> on_traffic_;
+    std::function<void()> on_empty_;
+    date_line date_;
+    net::steady_timer timer_;
+    clock::time_point now_ = clock::now();
+    std::unordered_set<std::shared_ptr<session>> sessions_;
+    std::vector<std::shared_ptr<session>> visited_; // a tick's copy: a session may leave meanwhile
+    traffic traffic_;
+    bool ticking_ = false;
+    bool draining_ = false;
+};
+
+} // namespace covey::http

@@ -1,0 +1,430 @@
+#include "session.hpp"
+
+#include "event_sink.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <covey/protocol/log.hpp>
+#include <utility>
+
+namespace covey::http {
+
+namespace beast = boost::beast;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t out_bytes_kept = 16 << 10; // of an idle connection's output string
+
+bool is_known(std::string_view method)
+{
+    return beast::http::string_to_verb({method.data(), method.size()}) !=
+           beast::http::verb::unknown;
+}
+
+// What the router's refusal is answered with.
+response refusal(router::match const& route, request const& asked)
+{
+    if (asked.target_text == "*") // OPTIONS of the server itself: it is there
+        return status(204);
+    if (!is_known(asked.method_name))
+        return status(501);
+    auto made = status(route.status);
+    if (route.status == 405)
+        made.set("Allow", route.allow);
+    return made;
+}
+
+void report(request const& asked, std::string const& what)
+{
+    log::error(asked.method_name + " " + asked.target_text + ": " + what);
+}
+
+std::string described(std::exception_ptr const& failed)
+{
+    try {
+        std::rethrow_exception(failed);
+    } catch (std::exception const& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+} // namespace
+
+session::session(stream socket, server& owner)
+    : owner_{owner}
+    , socket_{std::move(socket)}
+    , reader_{owner.bounds()}
+{}
+
+void session::start()
+{
+    set_deadline();
+    read();
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+// Answers what has been received, writes, and reads on if more is wanted.
+void session::advance()
+{
+    if (std::exchange(advancing_, true))
+        return; // a handler's coroutine ended within step(): the loop below goes on
+    auto const may_go_on = [this] {
+        return phase_ == phase::reading && unsent() <= owner_.bounds().unsent_bytes_max;
+    };
+    bool more = true;
+    do {
+        while (more && may_go_on())
+            more = step();
+        flush();
+    } while (more && may_go_on()); // the answers have left: there is room for others
+    advancing_ = false;
+    if (may_go_on())
+        read();
+    set_deadline();
+}
+
+// One step of the reader; false when more bytes are needed or none are wanted.
+bool session::step()
+{
+    auto bytes = in_.unused();
+    auto const progress = reader_.read(bytes);
+    in_.used(in_.unused().size() - bytes.size());
+    switch (progress) {
+    case request_reader::progress::head:
+        return meet_head();
+    case request_reader::progress::complete:
+        answer();
+        return true;
+    case request_reader::progress::refused:
+        refuse(reader_.refusal());
+        return false;
+    case request_reader::progress::need_more:
+        if (input_ended_) // nothing more can come of it
+            phase_ = phase::closing;
+        return false;
+    }
+    return false;
+}
+
+// A head whose body has still to come: the moment to say that the body is wanted, or not.
+bool session::meet_head()
+{
+    body_began_ = owner_.now();
+    if (!reader_.wants_continue() || !in_.empty())
+        return true;
+    auto const& asked = reader_.get();
+    route_ = owner_.routes().find(asked.method(), asked.path());
+    if (route_.chosen) {
+        out_ += go_on;
+        return true;
+    }
+    // The client may send the body all the same or not: no telling, so this is the last answer.
+    owner_.request_begins();
+    auto made = refusal(route_, asked);
+    made.set("Connection", "close");
+    respond(std::move(made));
+    client_closes_ = false;
+    return false;
+}
+
+void session::answer()
+{
+    auto& asked = reader_.get();
+    owner_.request_begins();
+    route_ = owner_.routes().find(asked.method(), asked.path());
+    if (!route_.chosen)
+        return respond(refusal(route_, asked));
+    asked.parameters = std::move(route_.parameters);
+    if (route_.chosen->waits())
+        return await_handler();
+    response made;
+    try {
+        made = (*route_.chosen)(asked);
+    } catch (...) {
+        report(asked, described(std::current_exception()));
+        made = status(500);
+    }
+    respond(std::move(made));
+}
+
+void session::await_handler()
+{
+    phase_ = phase::answering;
+    net::co_spawn(owner_.loop(), route_.chosen->wait(reader_.get()),
+                  [self = shared_from_this()](std::exception_ptr failed, response made) {
+                      self->handler_done(std::move(failed), std::move(made));
+                  });
+}
+
+void session::handler_done(std::exception_ptr failed, response made)
+{
+    if (phase_ != phase::answering)
+        return; // closed meanwhile
+    if (failed) {
+        report(reader_.get(), described(failed));
+        made = status(500);
+    }
+    respond(std::move(made));
+    advance();
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+void session::respond(response made)
+{
+    auto const& asked = reader_.get();
+    owner_.request_ends();
+    if (!is_sendable(made)) {
+        report(asked, "the response has a status or a field that cannot be sent");
+        made = status(500);
+    }
+    client_closes_ = !reader_.keep_alive();
+    response_frame frame;
+    frame.http_1_0 = reader_.is_http_1_0();
+    frame.keep_alive = !client_closes_ && !owner_.is_draining() && !asks_to_close(made);
+    frame.head_only = asked.method_name == "HEAD";
+    frame.until_close = made.events != nullptr;
+    append(out_, made, frame, owner_.date());
+    reader_.next();
+    awaited_ = waiting_for::nothing;
+    if (made.events && !frame.head_only)
+        begin_streaming(std::move(made));
+    else
+        phase_ = frame.keep_alive && !frame.until_close ? phase::reading : phase::closing;
+}
+
+void session::refuse(unsigned code)
+{
+    auto const made = status(code);
+    response_frame frame;
+    frame.keep_alive = false;
+    frame.head_only = reader_.get().method_name == "HEAD";
+    append(out_, made, frame, owner_.date());
+    phase_ = phase::closing;
+}
+
+void session::begin_streaming(response made)
+{
+    phase_ = phase::streaming;
+    events_ = std::move(made.events);
+    events_->on_news([weak = weak_from_this()] {
+        if (auto const self = weak.lock())
+            self->pump();
+    });
+    in_.clear();
+    read(); // nothing is expected but the client's end
+    if (owner_.is_draining())
+        phase_ = phase::closing;
+}
+
+// Moves the stream's news to the client, when it has taken what it was given before.
+void session::pump()
+{
+    if (phase_ != phase::streaming)
+        return;
+    if (events_->is_cut()) {
+        log::debug("an event stream's client does not read: cut off");
+        return close();
+    }
+    if (unsent() > 0)
+        return;
+    events_->take(out_);
+    if (events_->is_ended())
+        phase_ = phase::closing;
+    flush();
+    if (phase_ == phase::streaming)
+        events_->hold(unsent());
+    set_deadline();
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+void session::flush()
+{
+    while (unsent() > 0 && !write_outstanding_) {
+        error_code failed;
+        auto const wrote = socket_.write_some(net::buffer(out_.data() + sent_, unsent()), failed);
+        if (failed == net::error::would_block)
+            return wait_writable();
+        if (failed)
+            return close();
+        sent_ += wrote;
+        if (awaited_ == waiting_for::writing)
+            awaited_ = waiting_for::nothing; // progress: a new deadline
+    }
+    if (unsent() > 0)
+        return;
+    if (out_.capacity() > out_bytes_kept)
+        out_ = {};
+    out_.clear();
+    sent_ = 0;
+    if (phase_ == phase::closing)
+        finish();
+}
+
+void session::wait_writable()
+{
+    write_outstanding_ = true;
+    socket_.async_wait(stream::wait_write, [self = shared_from_this()](error_code failed) {
+        self->write_outstanding_ = false;
+        if (self->phase_ == phase::closed)
+            return;
+        if (failed)
+            return self->close();
+        if (self->phase_ != phase::streaming)
+            return self->advance();
+        self->flush();
+        if (self->phase_ == phase::streaming && self->unsent() == 0) {
+            self->events_->hold(0);
+            self->pump();
+        }
+        self->set_deadline();
+    });
+}
+
+// The last answer is with the kernel. Closing with bytes unread would make TCP reset the
+// connection and the client lose the answer, so say "end" and read on until the client does, for a
+// while; unless it has said that nothing more comes.
+void session::finish()
+{
+    events_.reset();
+    if (input_ended_ || (client_closes_ && in_.empty()))
+        return close();
+    error_code failed;
+    socket_.shutdown(stream::shutdown_send, failed);
+    if (failed)
+        return close();
+    phase_ = phase::lingering;
+    in_.clear();
+    read();
+}
+
+void session::close()
+{
+    if (std::exchange(phase_, phase::closed) == phase::closed)
+        return;
+    auto const self = shared_from_this(); // the server may hold the last other one
+    error_code ignored;
+    socket_.close(ignored);
+    events_.reset();
+    owner_.closed(self);
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+void session::read()
+{
+    if (read_outstanding_ || input_ended_)
+        return;
+    read_outstanding_ = true;
+    auto const room = in_.room();
+    socket_.async_read_some(net::buffer(room.data(), room.size()),
+                            [self = shared_from_this()](error_code failed, std::size_t bytes) {
+                                self->read_outstanding_ = false;
+                                if (self->phase_ == phase::closed)
+                                    return;
+                                if (failed && failed != net::error::eof)
+                                    return self->close();
+                                self->received(bytes, failed == net::error::eof);
+                            });
+}
+
+void session::received(std::size_t bytes, bool ended)
+{
+    input_ended_ = ended;
+    in_.received(bytes);
+    switch (phase_) {
+    case phase::reading:
+        if (reader_.in_body())
+            awaited_ = waiting_for::nothing; // progress: a new deadline
+        return advance();
+    case phase::streaming:
+    case phase::lingering:
+        // An event stream's client that ends its side is gone: browsers say it no other way.
+        in_.clear();
+        lingered_ += bytes;
+        if (ended || lingered_ > owner_.bounds().linger_bytes_max)
+            return close();
+        return read();
+    default:
+        return; // read while streaming, now closing: finish() will read on
+    }
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+void session::set_deadline()
+{
+    auto const& bounds = owner_.bounds();
+    auto wanted = waiting_for::nothing;
+    std::chrono::milliseconds patience{};
+    if (phase_ == phase::lingering) {
+        wanted = waiting_for::client_end;
+        patience = bounds.linger_timeout;
+    } else if (unsent() > 0) {
+        wanted = waiting_for::writing;
+        patience = bounds.write_timeout;
+    } else if (phase_ != phase::reading) {
+        wanted = waiting_for::nothing; // the handler's time, or the stream's
+    } else if (reader_.in_body()) {
+        wanted = waiting_for::body;
+        patience = bounds.body_timeout;
+    } else if (reader_.started()) {
+        wanted = waiting_for::head;
+        patience = bounds.head_timeout;
+    } else {
+        wanted = waiting_for::request;
+        patience = owner_.is_draining() ? bounds.drain_idle_timeout : bounds.idle_timeout;
+    }
+    if (std::exchange(awaited_, wanted) == wanted)
+        return; // a deadline moves with progress only, which resets awaited_
+    deadline_ = owner_.now() + patience;
+    if (wanted == waiting_for::body) {
+        auto const allowed =
+            std::chrono::seconds{reader_.get().body_text.size() / bounds.body_bytes_per_second_min};
+        deadline_ = std::min(deadline_, body_began_ + patience + allowed);
+    }
+}
+
+void session::tick()
+{
+    if (awaited_ == waiting_for::nothing || owner_.now() < deadline_)
+        return;
+    switch (awaited_) {
+    case waiting_for::head:
+    case waiting_for::body:
+        refuse(408);
+        return advance();
+    case waiting_for::request: {
+        // Bytes already received win: a request that is here will be read and answered.
+        error_code failed;
+        if (socket_.available(failed) > 0 && !failed)
+            return;
+        phase_ = phase::closing;
+        return advance();
+    }
+    default:
+        return close();
+    }
+}
+
+void session::drain()
+{
+    if (phase_ == phase::streaming) {
+        events_->take(out_);
+        phase_ = phase::closing;
+        flush();
+        set_deadline();
+    } else if (awaited_ == waiting_for::request) {
+        awaited_ = waiting_for::nothing; // a shorter patience
+        set_deadline();
+    }
+}
+
+} // namespace covey::http

@@ -1,0 +1,90 @@
+// session: one HTTP/1 connection: read, handle, write, in that order, for as long as both want.
+//
+// Requests are answered in the order they came; while one waits for its handler nothing more is
+// read, so that the kernel's buffers hold a client back. Answers that are ready together leave in
+// one write. Asio never keeps a pointer into the output: a full socket is waited for, then written
+// to, so answers may be appended at any time.
+//
+// Lifetime: shared by the server and by what is outstanding (a read, a wait, a handler's
+// coroutine). After close() nothing of it runs any more but the end of those.
+#pragma once
+
+#include "input_buffer.hpp"
+#include "request_reader.hpp"
+#include "router.hpp"
+#include "server.hpp"
+
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <exception>
+#include <memory>
+#include <string>
+
+namespace covey::http {
+
+class session : public std::enable_shared_from_this<session>
+{
+  public:
+    // Generic: TCP and Unix sockets are one type here. A concrete executor: no type erasure on the
+    // way of a request.
+    using stream =
+        net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type>;
+
+    session(stream socket, server& owner);
+
+    void start();
+    void tick();  // looks at its deadline
+    void drain(); // the server's draining has begun
+    void close(); // at once
+
+  private:
+    enum class phase {
+        reading,   // between requests, or within one
+        answering, // a handler's coroutine is at work
+        streaming, // an event stream is the answer
+        closing,   // the last answer is being written
+        lingering, // it has been; the client's end is awaited
+        closed,
+    };
+    // What the deadline is for.
+    enum class waiting_for { nothing, request, head, body, writing, client_end };
+
+    void advance();
+    bool step();
+    bool meet_head();
+    void answer();
+    void await_handler();
+    void handler_done(std::exception_ptr failed, response made);
+    void respond(response made);
+    void refuse(unsigned status);
+    void begin_streaming(response made);
+    void pump();
+    void flush();
+    void wait_writable();
+    void finish();
+    void read();
+    void received(std::size_t bytes, bool ended);
+    void set_deadline();
+    std::size_t unsent() const { return out_.size() - sent_; }
+
+    server& owner_;
+    stream socket_;
+    input_buffer in_;
+    request_reader reader_;
+    router::match route_; // of the request being read or answered
+    std::string out_;
+    std::size_t sent_ = 0; // of out_
+    std::shared_ptr<event_sink> events_;
+    phase phase_ = phase::reading;
+    waiting_for awaited_ = waiting_for::nothing;
+    server::clock::time_point deadline_;
+    server::clock::time_point body_began_;
+    std::size_t lingered_ = 0; // bytes dropped while lingering
+    bool advancing_ = false;
+    bool read_outstanding_ = false;
+    bool write_outstanding_ = false;
+    bool input_ended_ = false;
+    bool client_closes_ = false; // it said so: nothing more will come
+};
+
+} // namespace covey::http

@@ -1,0 +1,139 @@
+#include "strict.hpp"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace covey::http {
+
+namespace beast = boost::beast;
+namespace urls = boost::urls;
+
+namespace {
+
+bool is_token(std::string_view text)
+{
+    return !text.empty() &&
+           text.find_first_not_of("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == text.npos;
+}
+
+std::string_view trimmed(std::string_view text)
+{
+    auto const first = text.find_first_not_of(" \t");
+    if (first == text.npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool equals(std::string_view left, std::string_view right)
+{
+    return beast::iequals({left.data(), left.size()}, {right.data(), right.size()});
+}
+
+// RFC 9112 6.1: only "chunked", once, is ours; another coding is 501, anything else 400.
+unsigned judge_codings(std::string_view list)
+{
+    bool foreign = false;
+    unsigned chunked = 0;
+    for (bool more = true; more;) {
+        auto const comma = list.find(',');
+        more = comma != list.npos;
+        auto const coding = trimmed(list.substr(0, comma));
+        if (more)
+            list.remove_prefix(comma + 1);
+        if (!is_token(coding))
+            return 400;
+        if (equals(coding, "chunked"))
+            ++chunked;
+        else
+            foreign = true;
+    }
+    if (foreign)
+        return 501;
+    return chunked == 1 ? 0 : 400;
+}
+
+unsigned judge_framing(head_facts const& facts)
+{
+    // Beast takes "3, 3" for 3; somebody on the way may not.
+    if (facts.content_lengths > 1 ||
+        facts.content_length.find_first_not_of("0123456789") != std::string_view::npos)
+        return 400;
+    if (!facts.codings)
+        return 0;
+    if (facts.minor_version == 0 || facts.content_lengths > 0)
+        return 400;
+    return judge_codings(*facts.codings);
+}
+
+bool is_authority(std::string_view text)
+{
+    auto const parsed = urls::parse_authority({text.data(), text.size()});
+    // A comma is legal in a reg-name, and two Host values joined by somebody on the way.
+    return parsed && !parsed->has_userinfo() && !parsed->encoded_host().empty() &&
+           text.find(',') == text.npos;
+}
+
+unsigned judge_host(head_facts const& facts)
+{
+    if (facts.hosts > 1 || (facts.hosts == 0 && facts.minor_version > 0))
+        return 400;
+    return facts.hosts == 0 || is_authority(facts.host) ? 0 : 400;
+}
+
+unsigned take_absolute(urls::url_view const& target, request& head)
+{
+    if (target.scheme_id() != urls::scheme::http && target.scheme_id() != urls::scheme::https)
+        return 400;
+    std::string const authority{target.encoded_authority().data(),
+                                target.encoded_authority().size()};
+    if (!is_authority(authority))
+        return 400;
+    auto const resource = target.encoded_resource();
+    std::string origin{resource.data(), resource.size()};
+    if (!origin.starts_with('/'))
+        origin.insert(origin.begin(), '/');
+    head.target_text = std::move(origin);
+    for (auto& [name, value] : head.fields)
+        if (equals(name, "Host")) {
+            value = authority;
+            return 0;
+        }
+    head.fields.emplace_back("Host", authority); // HTTP/1.0 may come without
+    return 0;
+}
+
+unsigned judge_target(request& head)
+{
+    if (head.method_name == "CONNECT")
+        return 501;
+    boost::core::string_view const target{head.target_text};
+    if (target.starts_with('/'))
+        return urls::parse_origin_form(target) ? 0 : 400;
+    if (target == "*")
+        return head.method_name == "OPTIONS" ? 0 : 400;
+    auto const absolute = urls::parse_absolute_uri(target);
+    return absolute ? take_absolute(*absolute, head) : 400;
+}
+
+} // namespace
+
+head_verdict judge(head_facts const& facts, request& head)
+{
+    head_verdict verdict;
+    for (unsigned const refusal : {judge_framing(facts), judge_host(facts), judge_target(head)})
+        if (refusal != 0) {
+            verdict.refusal = refusal;
+            return verdict;
+        }
+    if (facts.expectations > 0 && facts.minor_version > 0) { // HTTP/1.0 knows no Expect
+        verdict.wants_continue = facts.expectations == 1 && equals(facts.expect, "100-continue");
+        if (!verdict.wants_continue)
+            verdict.refusal = 417;
+    }
+    return verdict;
+}
+
+} // namespace covey::http
