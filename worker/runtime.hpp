@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace covey {
 
@@ -26,6 +27,16 @@ struct worker_identity
     std::uint32_t seat = 0;
     std::uint32_t generation = 0;
     std::string name; // the cluster's
+};
+
+// A change as it travels over the channel, for subscribers without the segment.
+struct relayed_change
+{
+    std::uint32_t field = 0;
+    std::uint8_t kind = 0; // shm's change_kind
+    std::uint64_t revision = 0;
+    std::vector<unsigned char> key;
+    std::vector<unsigned char> row; // empty for an erase
 };
 
 class runtime
@@ -48,6 +59,11 @@ class runtime
     worker_identity const& identity() const;
     void log(std::string const& line);
     net::any_io_executor get_executor() const;
+
+    // The slow way for changes, through the master: sends one to every worker that asked, and asks
+    // for those of others. What is sent while the channel's queue is full is dropped.
+    void relay(relayed_change const& change);
+    void on_relayed(std::function<void(relayed_change const&)> handler);
 
   private:
     struct core;

@@ -1,0 +1,89 @@
+#include "change_loop.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <covey/protocol/log.hpp>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace covey {
+
+namespace {
+
+// Looks at the rings between two looks at the loop's sockets, which cost a system call.
+constexpr int looks_a_turn = 64;
+
+} // namespace
+
+change_loop::change_loop(net::io_context& loop, subscription& changes,
+                         std::chrono::microseconds budget)
+    : loop_{loop}
+    , changes_{changes}
+    , budget_{budget}
+    , bell_{loop.get_executor(), changes.doorbell()}
+{
+    changes_.on_own_change([this] { come_round(); });
+    wait();
+    come_round();
+}
+
+change_loop::~change_loop()
+{
+    changes_.on_own_change({});
+    static_cast<void>(bell_.release()); // the participant's
+}
+
+void change_loop::come_round()
+{
+    if (std::exchange(coming_, true))
+        return;
+    net::post(loop_, [this] {
+        coming_ = false;
+        turn();
+    });
+}
+
+void change_loop::turn()
+{
+    bool news = tell();
+    if (budget_.count() > 0) {
+        for (int look = 1; look < looks_a_turn && !news; ++look)
+            news = tell();
+        auto const now = clock::now();
+        if (news)
+            last_news_ = now;
+        if (now - last_news_ < budget_)
+            return come_round();
+    }
+    if (!changes_.arm())
+        come_round();
+}
+
+// Whether there was something to tell. A handler that throws costs its change, not the worker.
+bool change_loop::tell()
+{
+    try {
+        return changes_.dispatch() > 0;
+    } catch (std::exception const& failed) {
+        log::error("on_change: " + std::string{failed.what()});
+    } catch (...) {
+        log::error("on_change: an exception that is no std::exception");
+    }
+    return true;
+}
+
+void change_loop::wait()
+{
+    bell_.async_read_some(net::buffer(&rung_, sizeof rung_),
+                          [this](boost::system::error_code failed, std::size_t) {
+                              if (failed)
+                                  return;
+                              last_news_ = clock::now();
+                              if (!coming_)
+                                  turn();
+                              wait();
+                          });
+}
+
+} // namespace covey

@@ -1,0 +1,45 @@
+// change_loop: brings a subscription's changes to its handlers from the worker's loop.
+//
+// One turn tells what has happened and says "ring me". With a busy-poll budget a turn is followed
+// by others for that long after the last news, each between the loop's other work, before the
+// worker sleeps: a writer then spends no system call on waking it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <covey/shm/subscription.hpp>
+#include <cstdint>
+
+namespace covey {
+
+namespace net = boost::asio;
+
+class change_loop
+{
+  public:
+    // Both outlive this. `budget` 0 sleeps at once. Throws system_error when the doorbell cannot
+    // be watched.
+    change_loop(net::io_context& loop, subscription& changes, std::chrono::microseconds budget);
+    ~change_loop();
+    change_loop(change_loop const&) = delete;
+    change_loop& operator=(change_loop const&) = delete;
+
+  private:
+    using clock = std::chrono::steady_clock;
+
+    void come_round(); // soon, once
+    void turn();
+    bool tell();
+    void wait();
+
+    net::io_context& loop_;
+    subscription& changes_;
+    std::chrono::microseconds budget_;
+    net::posix::basic_stream_descriptor<net::io_context::executor_type> bell_;
+    clock::time_point last_news_ = clock::now();
+    std::uint64_t rung_ = 0; // what is read from the eventfd
+    bool coming_ = false;
+};
+
+} // namespace covey
