@@ -1,0 +1,285 @@
+// Killed at every instruction: one process does one operation, instruction by instruction, and is
+// SIGKILLed at each of them in turn. Whoever comes next must find the operation done or not done,
+// never half done, and announced exactly as often as it was done.
+//
+// Built without sanitizers and optimised, as it ships (tests/CMakeLists.txt).
+#include "support/catch.hpp"
+#include "support/fsck.hpp"
+#include "support/stepped_child.hpp"
+#include "support/test_segment.hpp"
+
+#include <algorithm>
+#include <covey/shm/map.hpp>
+#include <covey/shm/value.hpp>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <poll.h>
+#include <random>
+#include <string>
+
+namespace {
+
+struct twin // both halves always agree
+{
+    std::int64_t left = 0;
+    std::int64_t right = 0;
+    friend bool operator==(twin const&, twin const&) = default;
+};
+BOOST_DESCRIBE_STRUCT(twin, (), (left, right))
+
+constexpr std::uint64_t room = 6;
+
+struct tiny : covey::state // one shard, so that every writer meets the dead one's lock
+{
+    covey::value<twin> best{*this, "best"};
+    covey::map<covey::text<8>, twin> rows{*this, "rows", covey::capacity{room}};
+};
+
+using contents = std::map<std::string, twin>;
+using cluster = covey::test::test_segment<tiny>;
+using member = covey::test::member<tiny>;
+
+contents rows_of(tiny const& view)
+{
+    contents out;
+    view.rows.for_each(
+        [&](auto const& key, twin const& row, auto) { out[std::string{key}] = row; });
+    return out;
+}
+
+struct operation
+{
+    std::string name;
+    std::function<void(tiny&)> run;
+};
+
+// Rows a, b, c, d exist; two cells are free.
+std::vector<operation> const operations{
+    {"update",
+     [](tiny& view) {
+         view.rows.put("b", {9, 9});
+     }},
+    {"insert",
+     [](tiny& view) {
+         view.rows.put("new", {9, 9});
+     }},
+    {"erase", [](tiny& view) { view.rows.erase("b"); }},
+    {"fetch and modify",
+     [](tiny& view) {
+         view.rows.update("c", [](auto const& now) {
+             return std::optional{twin{now->left + 1, now->right + 1}};
+         });
+     }},
+    {"compare and set",
+     [](tiny& view) {
+         view.rows.compare_and_set("d", 4, {9, 9});
+     }},
+    {"value",
+     [](tiny& view) {
+         view.best.put({9, 9});
+     }},
+};
+
+// The same keys in the same buckets in every run, so that every run takes the same way.
+constexpr std::uint64_t fixed_secret = 42;
+
+void seed(cluster const& world)
+{
+    world.memory.memory()->head().secret = fixed_secret;
+    auto const first = world.join(0);
+    std::int64_t n = 0;
+    for (char const* key : {"a", "b", "c", "d"}) {
+        ++n;
+        first->view.rows.put(key, {n, n});
+    }
+}
+
+struct tally
+{
+    std::uint64_t kills = 0;
+    std::uint64_t repairs = 0;
+    std::uint64_t committed = 0;
+    std::uint64_t rolled_back = 0;
+    std::uint64_t violations = 0;
+};
+
+// What the world looks like before and after the operation, when nobody dies.
+struct expectation
+{
+    contents before;
+    contents after;
+    twin best_after;
+};
+
+expectation expect(operation const& op)
+{
+    cluster world{2};
+    seed(world);
+    auto const me = world.join(0);
+    expectation out;
+    out.before = rows_of(me->view);
+    op.run(me->view);
+    out.after = rows_of(me->view);
+    out.best_after = me->view.best.get();
+    return out;
+}
+
+// A world in which seat 0 stands before an operation, led by the test, and seat 1 sleeps. Every run
+// starts here, so that every run takes the same way.
+struct scene
+{
+    explicit scene(operation const& op)
+    {
+        seed(world);
+        survivor = world.join(1);
+        changes = std::make_unique<covey::subscription>(survivor->who);
+        auto const hear = [this](auto const&) { ++told; };
+        changes->on_change(survivor->view.rows, hear);
+        changes->on_change(survivor->view.best, hear);
+        while (!changes->arm())
+            changes->dispatch();
+        child = std::make_unique<covey::test::stepped_child>([&] { victim = world.join(0); },
+                                                             [&] { op.run(victim->view); });
+    }
+
+    cluster world{2};
+    std::unique_ptr<member> survivor;
+    std::unique_ptr<covey::subscription> changes;
+    int told = 0;
+    std::unique_ptr<member> victim;
+    std::unique_ptr<covey::test::stepped_child> child;
+};
+
+// Seat 0 dies at instruction `number` of `way` (its record), or, at the end of it, after the
+// operation has returned; and what its survivors find.
+void die_at(operation const& op, expectation const& expected, std::vector<std::uint64_t> const& way,
+            std::size_t number, tally& count)
+{
+    scene run{op};
+    auto& [world, survivor, changes, told, victim, child] = run;
+    bool const finished = number == way.size() - 1;
+    child->go(way, number);
+    child->kill();
+    ++count.kills;
+    world.memory.open_seat(0, {.pid = child->pid(), .id = 1, .generation = 1});
+
+    auto const check = [&](bool holds, char const* claim) {
+        if (!holds) {
+            ++count.violations;
+            UNSCOPED_INFO(op.name << " killed at " << number << ": " << claim);
+        }
+        CHECK(holds);
+    };
+    // Readers do not wait, and see the operation done or not done.
+    auto const seen = rows_of(survivor->view);
+    auto const best = survivor->view.best.get();
+    bool const done = seen == expected.after && best == expected.best_after;
+    check(done || (seen == expected.before && best == twin{}), "a reader sees something else");
+    check(done || !finished, "an acknowledged operation is lost");
+
+    // The next writer of the shard, or the master, repairs.
+    auto const repairs = world.memory.repairs().size();
+    int own = 0;
+    if (number % 2) {
+        own = survivor->view.rows.put("a", {1, 1}).stored();
+        check(own == 1, "the next writer cannot write");
+        check(survivor->view.best.put(best).stored(), "the next writer cannot write a value");
+        ++own;
+    }
+    check(world.memory.reap_seat(0, world.bells), "the master cannot reap");
+    count.repairs += world.memory.repairs().size() - repairs;
+    (done ? count.committed : count.rolled_back) += 1;
+    check(rows_of(survivor->view) == seen, "the repair changed what a reader had seen");
+    check(covey::test::fsck(world.memory, survivor->view.rows.index()).empty(),
+          "the table is damaged");
+
+    // Announced exactly as often as done, and the sleeper was woken.
+    pollfd waits{.fd = changes->doorbell(), .events = POLLIN, .revents = 0};
+    check(::poll(&waits, 1, 0) == 1, "nobody rang");
+    do
+        changes->dispatch();
+    while (!changes->arm());
+    check(told == own + (done ? 1 : 0), "not announced exactly once");
+
+    // Capacity N is N still, and the seat can be used again.
+    world.memory.open_seat(0, {.pid = ::getpid(), .id = 3, .generation = 1});
+    auto const again = world.join(0);
+    auto left = room - rows_of(again->view).size();
+    for (std::uint64_t i = 0; left != 0; --left, ++i)
+        check(again->view.rows.put("f" + std::to_string(i), {}).stored(), "a cell is lost");
+    check(again->view.rows.put("overflow", {}) == covey::put_result::full, "a cell too many");
+}
+
+} // namespace
+
+TEST_CASE("a worker killed at any instruction of an operation leaves it done or not done, and "
+          "announced as often as done",
+          "[crash]")
+{
+    for (auto const& op : operations) {
+        auto const expected = expect(op);
+        tally count;
+        auto const way = scene{op}.child->record();
+        for (std::size_t number = 0; number != way.size(); ++number)
+            die_at(op, expected, way, number, count);
+        std::cout << op.name << ": kills " << count.kills << ", repairs " << count.repairs
+                  << ", committed " << count.committed << ", rolled back " << count.rolled_back
+                  << ", violations " << count.violations << "\n";
+        CHECK(count.repairs > 0);
+        CHECK(count.committed > 0);
+        CHECK(count.rolled_back > 0);
+        CHECK(count.violations == 0);
+    }
+}
+
+TEST_CASE("a repairer killed at a random instruction is repaired by the next", "[crash]")
+{
+    auto const seed_number = std::random_device{}();
+    INFO("seed " << seed_number);
+    std::mt19937_64 random{seed_number};
+    std::uint64_t kills = 0;
+    for (auto const& op : operations) {
+        if (op.name == "value")
+            continue; // its lock is another; the map's operations share one
+        auto const expected = expect(op);
+        auto const way = scene{op}.child->record();
+        for (int round = 0; round != 40; ++round) {
+            cluster world{3};
+            seed(world);
+            auto const survivor = world.join(2);
+            covey::subscription changes{survivor->who};
+            int told = 0;
+            changes.on_change(survivor->view.rows, [&](auto const&) { ++told; });
+
+            std::unique_ptr<member> victim;
+            covey::test::stepped_child first{[&] { victim = world.join(0); },
+                                             [&] { op.run(victim->view); }};
+            for (auto steps = random() % way.size(); steps != 0 && first.step(); --steps) {
+            }
+            first.kill();
+            world.memory.open_seat(0, {.pid = first.pid(), .id = 1, .generation = 1});
+            std::unique_ptr<member> repairer;
+            covey::test::stepped_child second{[&] { repairer = world.join(1); },
+                                              [&] { repairer->view.rows.erase("none"); }};
+            for (auto steps = random() % 1'500; steps != 0 && second.step(); --steps) {
+            }
+            second.kill();
+            world.memory.open_seat(1, {.pid = second.pid(), .id = 2, .generation = 1});
+            kills += 2;
+
+            auto const seen = rows_of(survivor->view);
+            bool const done = seen == expected.after;
+            REQUIRE((done || seen == expected.before));
+            REQUIRE(world.memory.reap_seat(1, world.bells));
+            REQUIRE(world.memory.reap_seat(0, world.bells));
+            REQUIRE(survivor->view.rows.erase("none") == covey::erase_result::missing);
+            REQUIRE(rows_of(survivor->view) == seen);
+            REQUIRE(covey::test::fsck(world.memory, survivor->view.rows.index()) == "");
+            while (changes.dispatch() != 0) {
+            }
+            REQUIRE(told == (done ? 1 : 0));
+        }
+    }
+    std::cout << "repairers: kills " << kills << ", violations 0\n";
+}
