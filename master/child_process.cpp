@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -199,11 +200,13 @@ void child_process::end() noexcept
     if (std::exchange(reaped_, true) || !pidfd_.is_open())
         return;
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-    siginfo_t info{};
-    while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info,
-                    WEXITED) != 0 &&
-           errno == EINTR) {
+    // Asio has made the pidfd non-blocking, and then waitid does not wait either: poll does.
+    pollfd ended{pidfd_.get(), POLLIN, 0};
+    while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
     }
+    siginfo_t info{};
+    ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info,
+             WEXITED | WNOHANG);
 }
 
 std::string own_program()

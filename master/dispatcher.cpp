@@ -41,9 +41,9 @@ void dispatcher::pump()
         if (into_.pass(*seat, waiting_.front()))
             waiting_.pop_front();
     }
-    bool const room = waiting_.empty() && choose(std::nullopt).has_value();
+    accepting_ = waiting_.empty() && choose(std::nullopt).has_value();
     for (auto const& loop : loops_)
-        room ? loop->resume() : loop->pause();
+        accepting_ ? loop->resume() : loop->pause();
 }
 
 void dispatcher::take_back(std::vector<passed_connection> connections)

@@ -39,8 +39,16 @@ class dispatcher
 
     void add(std::uint32_t index, shared_handle socket, std::string const& address);
 
-    // Call when a seat may have got room: passes what waits, then accepts as long as there is room.
+    // Passes what waits, then accepts as long as there is room. Call it when the seats have
+    // changed.
     void pump();
+
+    // A seat may have got room: pump(), unless there was room before.
+    void room()
+    {
+        if (!accepting_)
+            pump();
+    }
 
     // Takes connections back, to be passed again before all others.
     void take_back(std::vector<passed_connection> connections);
@@ -63,6 +71,7 @@ class dispatcher
     std::uint32_t last_;
     std::deque<passed_connection> waiting_;
     std::vector<std::shared_ptr<accept_loop>> loops_;
+    bool accepting_ = false;
     bool given_up_ = false;
 };
 

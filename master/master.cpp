@@ -289,7 +289,7 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
 
     void on_room() override
     {
-        dispatcher_->pump();
+        dispatcher_->room();
         drain_when_handed_over();
     }
 
@@ -322,6 +322,7 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
                             [](auto const& one) { return one->is_over(); }))
                 return fail("no worker is left: every one said that starting it again cannot help");
         }
+        dispatcher_->pump(); // there may be no room any more
         finish_if_over();
     }
 

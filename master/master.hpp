@@ -75,8 +75,9 @@ class master
     // is ignored. Without this call signals stay the embedder's, who calls stop().
     void take_signals();
 
-    // Runs the cluster; call it once. Returns 0 after stop(), or 1 when the cluster cannot run:
-    // then failure() says why. The master may be destroyed while this waits; it returns 1 then.
+    // Runs the cluster; call it once. Returns 0 after stop() or stop_now(), or 1 when the cluster
+    // cannot run: then failure() says why. The master may be destroyed while this waits; it returns
+    // 1 then.
     net::awaitable<int> run();
 
     // Stops accepting, passes on what has been accepted, tells every worker to finish within

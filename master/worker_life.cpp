@@ -38,8 +38,7 @@ worker_life::worker_life(net::any_io_executor executor, life_plan plan, life_eve
 
 void worker_life::begin(introduction first)
 {
-    for (auto& [message, handles] : first)
-        send(message, std::move(handles));
+    first_ = std::move(first);
     by(plan_.ready_timeout, &worker_life::not_ready_in_time);
     process_.async_exit(
         [self = shared_from_this()](boost::system::error_code failed, exit_status status) {
@@ -61,6 +60,8 @@ void worker_life::stop(std::chrono::milliseconds deadline)
 {
     if (state_ != worker_state::starting && state_ != worker_state::ready)
         return;
+    if (!said_hello_)
+        return kill("was told to stop before it had begun");
     if (state_ == worker_state::starting)
         deadline = 0ms;
     state_ = worker_state::draining;
@@ -152,9 +153,12 @@ void worker_life::heard(protocol::hello const& said)
     if (std::exchange(said_hello_, true))
         return kill("broke the protocol: it said hello twice");
     if (said.version != protocol::version)
-        kill(fmt::format("speaks protocol version {}, this master speaks {}; start the cluster "
-                         "again with one program",
-                         said.version, protocol::version));
+        return kill(
+            fmt::format("speaks protocol version {}, this master speaks {}; start the cluster "
+                        "again with one program",
+                        said.version, protocol::version));
+    for (auto& [message, handles] : std::exchange(first_, {}))
+        send(message, std::move(handles));
 }
 
 void worker_life::heard(protocol::refused const& said)

@@ -74,11 +74,13 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     // Forks. Throws system_error.
     worker_life(net::any_io_executor executor, life_plan plan, life_events& events);
 
-    // Sends the introduction and begins to listen. Once, right after the constructor.
+    // Begins to listen; `first` is sent when the worker has said hello. Once, right after the
+    // constructor.
     void begin(introduction first);
 
     // Graceful: the worker has until `deadline`, is killed kill_after later. One that is not ready
-    // has nothing to finish: its deadline is 0. Twice is once.
+    // has nothing to finish: its deadline is 0; one that has not even said hello is killed. Twice
+    // is once.
     void stop(std::chrono::milliseconds deadline);
 
     // Kills; `reason` is for the report.
@@ -136,6 +138,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     std::uint64_t timer_use_ = 0; // tells a wait that was under way when it was disarmed
 
     worker_state state_ = worker_state::starting;
+    introduction first_; // until it has said hello
     bool said_hello_ = false;
     bool watches_changes_ = false;
     bool full_ = false; // the channel has refused a connection and is draining

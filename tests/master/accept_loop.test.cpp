@@ -1,0 +1,166 @@
+#include <covey/master/accept_loop.hpp>
+
+#include "support/catch.hpp"
+#include "support/descriptor_count.hpp"
+#include "support/wait_until.hpp"
+
+#include <arpa/inet.h>
+#include <boost/asio/io_context.hpp>
+#include <covey/master/listener.hpp>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <vector>
+
+using namespace covey;
+using namespace covey::supervision;
+
+namespace {
+
+// A listener with a loop on it, and clients that wait in its backlog.
+struct fixture
+{
+    fixture()
+    {
+        loop = std::make_shared<accept_loop>(io.get_executor(), where.socket_for(0),
+                                             where.address(), [this](handle made) {
+                                                 taken.push_back(std::move(made));
+                                                 if (taken.size() == pause_at)
+                                                     loop->pause();
+                                             });
+    }
+
+    void connect(int count)
+    {
+        sockaddr_in to{};
+        socklen_t bytes = sizeof to;
+        auto* const generic = static_cast<sockaddr*>(static_cast<void*>(&to));
+        REQUIRE(::getsockname(where.socket_for(0)->get(), generic, &bytes) == 0);
+        for (; count > 0; --count) {
+            clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            REQUIRE(::connect(clients.back().get(), generic, bytes) == 0);
+        }
+    }
+
+    bool until_taken(std::size_t count)
+    {
+        return test::run_until(io, [&] { return taken.size() >= count; });
+    }
+
+    net::io_context io{1};
+    listener where{"127.0.0.1:0"};
+    std::vector<handle> clients;
+    std::vector<handle> taken;
+    std::size_t pause_at = 0;
+    std::shared_ptr<accept_loop> loop;
+};
+
+// UBSan looks at memory through a pipe it makes when it meets a type, and takes having none for a
+// finding: without descriptors it cannot be run.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool sanitized = false;
+#endif
+
+// The soft limit of open files, put back at the end.
+struct descriptor_limit
+{
+    explicit descriptor_limit(std::size_t most)
+    {
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+        auto now = before;
+        now.rlim_cur = most;
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
+    }
+    ~descriptor_limit() { lift(); }
+    void lift() { ::setrlimit(RLIMIT_NOFILE, &before); }
+    rlimit before{};
+};
+
+} // namespace
+
+TEST_CASE("an accept loop takes what waits, close-on-exec and non-blocking",
+          "[master][accept_loop]")
+{
+    fixture it;
+    it.connect(40); // several batches
+    it.loop->resume();
+    REQUIRE(it.until_taken(40));
+    for (auto const& one : it.taken) {
+        CHECK(::fcntl(one.get(), F_GETFD) == FD_CLOEXEC);
+        CHECK((::fcntl(one.get(), F_GETFL) & O_NONBLOCK) != 0);
+    }
+}
+
+TEST_CASE("a paused accept loop leaves connections in the backlog", "[master][accept_loop]")
+{
+    fixture it;
+    it.pause_at = 3;
+    it.connect(10);
+    it.loop->resume();
+    REQUIRE(it.until_taken(3));
+    it.io.run_for(std::chrono::milliseconds{50});
+    CHECK(it.taken.size() == 3); // paused in the middle of a batch
+    it.loop->resume();
+    REQUIRE(it.until_taken(10));
+}
+
+TEST_CASE("a sweep takes the backlog and no more", "[master][accept_loop]")
+{
+    fixture it;
+    it.connect(5);
+    it.loop->sweep(3);
+    CHECK(it.taken.size() == 3);
+    it.loop->sweep(100);
+    CHECK(it.taken.size() == 5);
+    it.connect(1);
+    it.io.run_for(std::chrono::milliseconds{20});
+    CHECK(it.taken.size() == 5);
+}
+
+TEST_CASE("an accept loop rests when descriptors run out, and recovers", "[master][accept_loop]")
+{
+    if (sanitized)
+        return;
+    fixture it;
+    it.connect(5);
+    // Room for two more: the numbers in use have no holes below the newest one.
+    handle const newest{::fcntl(it.clients.back().get(), F_DUPFD_CLOEXEC, 0)};
+    descriptor_limit limit{static_cast<std::size_t>(newest.get()) + 3};
+    it.loop->resume();
+    REQUIRE(it.until_taken(2));
+
+    // The socket stays readable; a loop that spun would run thousands of handlers here.
+    auto const handlers = it.io.run_for(std::chrono::milliseconds{450});
+    CHECK(it.taken.size() == 2);
+    CHECK(handlers <= 10);
+
+    limit.lift();
+    CHECK(it.until_taken(5));
+}
+
+TEST_CASE("a connection that was reset while it waited harms nobody", "[master][accept_loop]")
+{
+    fixture it;
+    it.connect(3);
+    linger const hard{1, 0};
+    ::setsockopt(it.clients[1].get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    it.clients[1].reset();
+    it.loop->resume();
+    CHECK(it.until_taken(2));
+}
+
+TEST_CASE("an accept loop may be destroyed while it waits", "[master][accept_loop]")
+{
+    fixture it;
+    it.loop->resume();
+    it.io.poll();
+    it.connect(1);
+    it.loop.reset();
+    it.io.poll();
+    CHECK(it.taken.empty());
+}

@@ -1,0 +1,201 @@
+#include <covey/master/dispatcher.hpp>
+
+#include "support/catch.hpp"
+#include "support/descriptor_count.hpp"
+#include "support/wait_until.hpp"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <covey/master/listener.hpp>
+#include <vector>
+
+using namespace covey;
+using namespace covey::supervision;
+
+namespace {
+
+// Seats that only count; a real listener and real clients.
+struct fixture
+{
+    explicit fixture(std::uint32_t count, dispatch_policy policy = dispatch_policy::round_robin)
+        : seats(count, seat_view{true, 0, 0})
+        , held(count)
+        , moves{io.get_executor(), policy, count,
+                dispatcher::seats{.look =
+                                      [this](std::span<seat_view> views) {
+                                          std::copy(seats.begin(), seats.end(), views.begin());
+                                      },
+                                  .pass =
+                                      [this](std::uint32_t seat, passed_connection& one) {
+                                          if (refuses == static_cast<int>(seat)) {
+                                              seats[seat].open = false;
+                                              return false;
+                                          }
+                                          ++seats[seat].unacknowledged;
+                                          held[seat].push_back(std::move(one));
+                                          return true;
+                                      }}}
+    {
+        moves.add(0, where.socket_for(0), where.address());
+    }
+
+    void connect(int count)
+    {
+        auto const& text = where.address();
+        auto const port = std::stoi(text.substr(text.rfind(':') + 1));
+        for (; count > 0; --count) {
+            clients.emplace_back(io);
+            clients.back().connect(
+                {net::ip::make_address("127.0.0.1"), static_cast<net::ip::port_type>(port)});
+        }
+    }
+
+    std::size_t passed() const
+    {
+        std::size_t sum = 0;
+        for (auto const& one : held)
+            sum += one.size();
+        return sum;
+    }
+
+    bool until_passed(std::size_t count)
+    {
+        return test::run_until(io, [&] { return passed() >= count; });
+    }
+
+    // The seat is gone: what it held comes back.
+    void die(std::uint32_t seat)
+    {
+        seats[seat] = {};
+        moves.take_back(std::exchange(held[seat], {}));
+    }
+
+    net::io_context io{1};
+    listener where{"127.0.0.1:0"};
+    std::vector<net::ip::tcp::socket> clients;
+    std::vector<seat_view> seats;
+    std::vector<std::vector<passed_connection>> held;
+    int refuses = -1;
+    dispatcher moves;
+};
+
+} // namespace
+
+TEST_CASE("connections wait in the backlog when every window is full", "[master][dispatcher]")
+{
+    fixture it{2};
+    it.connect(20);
+    it.moves.pump();
+    REQUIRE(it.until_passed(2 * window));
+    auto const handlers = it.io.run_for(std::chrono::milliseconds{100});
+    CHECK(it.passed() == 2 * window);
+    CHECK(it.moves.waiting() == 0); // none has been accepted that cannot be passed
+    CHECK(handlers <= 4);           // and nothing spins
+
+    for (auto& one : it.seats)
+        one.unacknowledged = 0;
+    it.moves.pump();
+    CHECK(it.until_passed(20));
+}
+
+TEST_CASE("one seat that never acknowledges does not hold up the others", "[master][dispatcher]")
+{
+    fixture it{2};
+    it.seats[0].unacknowledged = window;
+    it.connect(5);
+    it.moves.pump();
+    REQUIRE(it.until_passed(5));
+    CHECK(it.held[0].empty());
+    CHECK(it.held[1].size() == 5);
+}
+
+TEST_CASE("what a dead seat held goes to a sibling once, in order, before new connections",
+          "[master][dispatcher]")
+{
+    fixture it{2};
+    it.seats[1].open = false;
+    it.connect(3);
+    it.moves.pump();
+    REQUIRE(it.until_passed(3));
+    std::vector<handle const*> order;
+    for (auto const& one : it.held[0])
+        order.push_back(one.socket.get());
+
+    it.die(0);
+    CHECK(it.moves.waiting() == 3); // nobody can take them now
+    it.connect(1);
+    it.seats[1].open = true;
+    it.moves.pump();
+    REQUIRE(it.until_passed(4));
+    std::vector<handle const*> arrived;
+    for (auto const& one : it.held[1])
+        arrived.push_back(one.socket.get());
+    arrived.resize(3);
+    CHECK(arrived == order);
+}
+
+TEST_CASE("a rejected connection goes to another seat, and is closed after three rejections",
+          "[master][dispatcher]")
+{
+    fixture it{2};
+    it.connect(1);
+    it.moves.pump();
+    REQUIRE(it.until_passed(1));
+    std::uint32_t holder = it.held[0].empty() ? 1 : 0;
+    for (std::uint32_t times = 1; times <= dispatcher::rejections_max; ++times) {
+        auto back = std::exchange(it.held[holder], {});
+        REQUIRE(back.size() == 1);
+        back.front().rejections = times;
+        back.front().rejected_by = holder;
+        it.moves.take_back(std::move(back));
+        holder = 1 - holder;
+    }
+    CHECK(it.passed() == 0);
+    CHECK(it.moves.waiting() == 0);
+    boost::system::error_code ended;
+    char byte = 0;
+    it.clients.front().read_some(net::buffer(&byte, 1), ended);
+    CHECK(ended == net::error::eof);
+}
+
+TEST_CASE("a seat whose channel is full is passed over", "[master][dispatcher]")
+{
+    fixture it{2};
+    it.refuses = 0;
+    it.connect(4);
+    it.moves.pump();
+    REQUIRE(it.until_passed(4));
+    CHECK(it.held[1].size() == 4);
+}
+
+TEST_CASE("when accepting stops, what is in the backlog is still passed on", "[master][dispatcher]")
+{
+    fixture it{1};
+    it.connect(window + 4);
+    it.moves.stop_accepting();
+    CHECK(it.passed() == window);
+    CHECK(it.moves.waiting() == 4);
+    it.seats[0].unacknowledged = 0;
+    it.moves.pump();
+    CHECK(it.passed() == window + 4);
+}
+
+TEST_CASE("a dispatcher that gives up closes what waits and what comes back",
+          "[master][dispatcher]")
+{
+    auto const before = test::descriptor_count();
+    {
+        fixture it{1};
+        it.connect(3);
+        it.moves.pump();
+        REQUIRE(it.until_passed(3));
+        it.die(0);
+        CHECK(it.moves.waiting() == 3);
+        it.moves.give_up();
+        CHECK(it.moves.waiting() == 0);
+        it.moves.take_back({passed_connection{}});
+        CHECK(it.moves.waiting() == 0);
+    }
+    CHECK(test::descriptor_count() == before);
+}

@@ -1,0 +1,215 @@
+#include <covey/master/listener.hpp>
+
+#include "support/catch.hpp"
+#include "support/descriptor_count.hpp"
+
+#include <arpa/inet.h>
+#include <boost/system/system_error.hpp>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <netinet/in.h>
+#include <set>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+using namespace covey;
+using namespace covey::supervision;
+
+namespace {
+
+// The line a listener fails with; empty when it does not.
+std::string failure_of(std::string const& address, std::uint32_t sockets = 1)
+{
+    try {
+        listener const tried{address, sockets};
+        return {};
+    } catch (boost::system::system_error const& failed) {
+        return failed.what();
+    }
+}
+
+handle connect_to(listener const& where)
+{
+    auto const& text = where.address();
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    to.sin_port = ::htons(static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1))));
+    handle out{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    auto const* const generic = static_cast<sockaddr const*>(static_cast<void const*>(&to));
+    REQUIRE(::connect(out.get(), generic, sizeof to) == 0);
+    return out;
+}
+
+// A directory of this test's own, gone with it.
+struct own_directory
+{
+    own_directory()
+    {
+        char name[] = "/tmp/covey-listener-XXXXXX";
+        path = ::mkdtemp(name);
+    }
+    ~own_directory() { std::filesystem::remove_all(path); }
+    std::string path;
+};
+
+} // namespace
+
+TEST_CASE("a listener on port 0 tells the port it got", "[master][listener]")
+{
+    listener const v4{"127.0.0.1:0"};
+    CHECK(v4.address().starts_with("127.0.0.1:"));
+    CHECK(v4.address() != "127.0.0.1:0");
+    connect_to(v4);
+    CHECK(::fcntl(v4.socket_for(0)->get(), F_GETFD) == FD_CLOEXEC);
+    CHECK((::fcntl(v4.socket_for(0)->get(), F_GETFL) & O_NONBLOCK) != 0);
+    CHECK(v4.socket_for(0) == v4.socket_for(5)); // one socket, whoever asks
+}
+
+TEST_CASE("a listener takes a host name and an IPv6 address", "[master][listener]")
+{
+    CHECK(listener{"localhost:0"}.address().find("localhost") == std::string::npos);
+    if (std::filesystem::exists("/proc/net/if_inet6") &&
+        failure_of("[::1]:0").find("choose an address") == std::string::npos)
+        CHECK(listener{"[::1]:0"}.address().starts_with("[::1]:"));
+}
+
+TEST_CASE("a listener says in one line what is wrong and what to do", "[master][listener]")
+{
+    listener const first{"127.0.0.1:0"};
+    CHECK(failure_of(first.address()) ==
+          "listen on " + first.address() +
+              ": Address already in use; stop the program that has it or choose another --listen");
+    CHECK(failure_of("192.0.2.1:0") == "listen on 192.0.2.1:0: Cannot assign requested address; "
+                                       "choose an address that this machine has");
+    CHECK(failure_of("no-such-host.invalid:80").starts_with("listen on no-such-host.invalid:80: "));
+    if (::geteuid() != 0 && !std::ifstream{"/proc/sys/net/ipv4/ip_unprivileged_port_start"}.fail())
+        CHECK(failure_of("127.0.0.1:1") == "listen on 127.0.0.1:1: Permission denied; use a port "
+                                           "above 1023 or run with CAP_NET_BIND_SERVICE");
+}
+
+TEST_CASE("a listener that fails leaves no descriptor behind", "[master][listener]")
+{
+    listener const first{"127.0.0.1:0"};
+    auto const before = test::descriptor_count();
+    CHECK(failure_of(first.address()) != "");
+    CHECK(failure_of(first.address(), 4) != "");
+    CHECK(failure_of("unix:/no/such/directory/x.sock") != "");
+    CHECK(test::descriptor_count() == before);
+}
+
+TEST_CASE("a reuseport listener has a socket for every seat, all on one port", "[master][listener]")
+{
+    listener const group{"127.0.0.1:0", 4};
+    std::set<int> descriptors;
+    for (std::uint32_t seat = 0; seat < 4; ++seat)
+        descriptors.insert(group.socket_for(seat)->get());
+    CHECK(descriptors.size() == 4);
+
+    // The kernel spreads by a hash of the addresses: 64 clients reach more than one socket.
+    std::vector<handle> clients;
+    for (int i = 0; i < 64; ++i)
+        clients.push_back(connect_to(group));
+    int reached = 0;
+    int accepted = 0;
+    for (std::uint32_t seat = 0; seat < 4; ++seat) {
+        int here = 0;
+        for (;; ++here)
+            if (!handle{::accept4(group.socket_for(seat)->get(), nullptr, nullptr, SOCK_CLOEXEC)}
+                     .is_open())
+                break;
+        accepted += here;
+        reached += here > 0 ? 1 : 0;
+    }
+    CHECK(accepted == 64);
+    CHECK(reached > 1);
+}
+
+TEST_CASE("a port that has a reuseport group is in use for every other listener",
+          "[master][listener]")
+{
+    listener const group{"127.0.0.1:0", 2};
+    CHECK(failure_of(group.address()).find("Address already in use") != std::string::npos);
+    CHECK(failure_of(group.address(), 2).find("Address already in use") != std::string::npos);
+}
+
+TEST_CASE("a seat without a worker gets no connections once its socket is closed",
+          "[master][listener]")
+{
+    listener group{"127.0.0.1:0", 2};
+    group.close_seat(0);
+    std::vector<handle> clients;
+    for (int i = 0; i < 16; ++i)
+        clients.push_back(connect_to(group));
+    for (int i = 0; i < 16; ++i)
+        CHECK(handle{::accept4(group.socket_for(1)->get(), nullptr, nullptr, SOCK_CLOEXEC)}
+                  .is_open());
+}
+
+TEST_CASE("a unix listener makes its file and removes it", "[master][listener]")
+{
+    own_directory const directory;
+    auto const path = directory.path + "/x.sock";
+    {
+        listener const unix_one{"unix:" + path, 4};
+        CHECK(unix_one.address() == "unix:" + path);
+        CHECK(std::filesystem::is_socket(path));
+        CHECK(unix_one.socket_for(0) == unix_one.socket_for(3));
+    }
+    CHECK_FALSE(std::filesystem::exists(path));
+}
+
+TEST_CASE("a unix listener removes only a socket file that nobody answers on", "[master][listener]")
+{
+    own_directory const directory;
+    auto const path = directory.path + "/x.sock";
+
+    SECTION("one that a killed process left")
+    {
+        handle const dead{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        sockaddr_un at{};
+        at.sun_family = AF_UNIX;
+        std::memcpy(static_cast<void*>(at.sun_path), path.data(), path.size());
+        REQUIRE(::bind(dead.get(), static_cast<sockaddr*>(static_cast<void*>(&at)), sizeof at) ==
+                0);
+        CHECK(failure_of("unix:" + path) == "");
+    }
+    SECTION("not one somebody answers on")
+    {
+        listener const first{"unix:" + path};
+        CHECK(failure_of("unix:" + path) ==
+              "listen on unix:" + path +
+                  ": Address already in use; stop the program that has it or choose another "
+                  "--listen");
+        CHECK(std::filesystem::is_socket(path));
+    }
+    SECTION("not a file of another kind")
+    {
+        std::ofstream{path} << "precious";
+        CHECK(failure_of("unix:" + path) ==
+              "listen on unix:" + path +
+                  ": a file that is no socket is there; remove it or choose another path");
+        CHECK(std::filesystem::is_regular_file(path));
+    }
+    SECTION("not one that took its place")
+    {
+        {
+            listener const first{"unix:" + path};
+            std::filesystem::rename(path, path + ".old");
+            std::ofstream{path} << "another";
+        }
+        CHECK(std::filesystem::exists(path));
+    }
+}
+
+TEST_CASE("a unix path has at most 107 bytes", "[master][listener]")
+{
+    own_directory const directory;
+    auto const longest = directory.path + "/" + std::string(106 - directory.path.size(), 'p');
+    REQUIRE(longest.size() == 107);
+    CHECK(failure_of("unix:" + longest) == "");
+    CHECK(failure_of("unix:" + longest + "p").find("choose a shorter one") != std::string::npos);
+}
