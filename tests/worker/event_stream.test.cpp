@@ -4,11 +4,16 @@
 #include "support/http_server.hpp"
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace http = covey::http;
+namespace net = boost::asio;
 using covey::test::http_client;
 using covey::test::http_server;
 using covey::test::wait_until;
@@ -18,11 +23,14 @@ namespace {
 // A server with one stream at /events, used on the server's thread.
 struct fixture
 {
-    explicit fixture(http::event_stream::options settings = {})
+    explicit fixture(http::event_stream::options settings = {},
+                     std::function<void(http::router&, fixture&)> const& more = {})
         : server{[&](http::router& to, boost::asio::io_context& loop) {
             feed.emplace(loop.get_executor(), std::move(settings));
             to.add("GET", "/events",
                    [this](http::request const& asked) { return feed->open(asked); });
+            if (more)
+                more(to, *this);
         }}
     {}
     ~fixture()
@@ -159,6 +167,25 @@ TEST_CASE("a stream that is reset sends everybody to the start", "[worker][event
                             "event: put\ndata: ann 1\n\nid: 11\nevent: put\ndata: bob 2\n\n");
     auto back = stream.client("Last-Event-ID: 10\r\n");
     CHECK(back.read_until("event: reset"));
+}
+
+TEST_CASE("a handler that opens a stream and then waits loses no event", "[worker][events]")
+{
+    fixture stream{{}, [](http::router& to, fixture& self) {
+                       to.add(
+                           "GET", "/slow-events",
+                           [&self](http::request const& asked) -> net::awaitable<http::response> {
+                               auto made = self.feed->open(asked);
+                               self.feed->publish({1, "put", "early"});
+                               net::steady_timer timer{co_await net::this_coro::executor,
+                                                       std::chrono::milliseconds{20}};
+                               co_await timer.async_wait(net::use_awaitable);
+                               co_return made;
+                           });
+                   }};
+    auto client = stream.server.connect();
+    client.send("GET /slow-events HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(client.read_until("data: early\n\n"));
 }
 
 TEST_CASE("a client that does not read is cut off, the others are not", "[worker][events]")

@@ -105,6 +105,8 @@ class played_master
         }
     }
 
+    std::uint64_t busy_poll_us = 0;
+
     // hello .. begin
     void introduce(std::uint32_t version = protocol::version, covey::handle listening = {})
     {
@@ -117,7 +119,7 @@ class played_master
                                .name = "test",
                                .log_level = "error",
                                .log_format = "text",
-                               .busy_poll_us = 0,
+                               .busy_poll_us = busy_poll_us,
                                .drain_deadline_ms = 30'000},
              one(memory_.lend()));
         std::vector<covey::shared_handle> bells;
@@ -394,6 +396,7 @@ TEST_CASE("a worker accepts from a listening socket it is given, until it drains
 TEST_CASE("a change wakes a worker, and relayed ones come and go", "[worker][runtime]")
 {
     played_master<> master{set_up};
+    master.busy_poll_us = GENERATE(0, 2'000, 60'000'000); // asleep, between, never asleep
     master.start();
     std::vector<covey::handle> bells;
     for (auto const& bell : master.bells().handles())

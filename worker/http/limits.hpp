@@ -29,7 +29,7 @@ struct limits
     std::chrono::milliseconds idle_timeout{60'000};  // between requests: closed
     std::chrono::milliseconds write_timeout{30'000}; // the client takes nothing: closed
     std::chrono::milliseconds linger_timeout{2'000}; // after the last answer, for the client's end
-    std::chrono::milliseconds drain_idle_timeout{200}; // idle while draining: closed
+    std::chrono::milliseconds drain_idle_timeout{200}; // idle or lingering while draining: closed
 };
 
 } // namespace covey::http

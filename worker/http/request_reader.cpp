@@ -260,6 +260,7 @@ request_reader::progress request_reader::read(std::string_view& bytes)
 void request_reader::next()
 {
     auto& made = core_->made;
+    made.method_name.clear();
     made.fields.clear();
     made.parameters.clear();
     if (made.body_text.capacity() > (16 << 10)) // an idle connection keeps no big body

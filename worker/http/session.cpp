@@ -86,6 +86,8 @@ void session::advance()
     advancing_ = false;
     if (may_go_on())
         read();
+    if (phase_ == phase::streaming)
+        pump(); // what was published while the handler waited
     set_deadline();
 }
 
@@ -366,7 +368,9 @@ void session::set_deadline()
     std::chrono::milliseconds patience{};
     if (phase_ == phase::lingering) {
         wanted = waiting_for::client_end;
-        patience = bounds.linger_timeout;
+        // A client that keeps idle connections in a pool may not look at them for long; a stop
+        // does not wait for it.
+        patience = owner_.is_draining() ? bounds.drain_idle_timeout : bounds.linger_timeout;
     } else if (unsent() > 0) {
         wanted = waiting_for::writing;
         patience = bounds.write_timeout;
