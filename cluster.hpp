@@ -7,7 +7,8 @@
 // Standard flags, which override what code set in options: --listen ADDR (repeatable),
 // --workers N|auto, --dispatch POLICY, --drain-deadline 30s, --busy-poll 0us, --log-level,
 // --log-format text|json, --version, --help. When every worker is ready the master prints one line
-// on standard output: "covey: ready on 127.0.0.1:8080 (workers 2, pid 1234)".
+// on standard output: "covey: ready on 127.0.0.1:8080 (workers 2, pid 1234)"; with several
+// addresses "covey: ready on A, ready on B (...)".
 #pragma once
 
 #include <covey/master/options.hpp>
@@ -22,8 +23,9 @@ namespace covey {
 
 namespace detail {
 
-int run(int argc, char const* const* argv, options&& defaults, state& view,
-        std::function<void(runtime&)> set_up);
+// `make_view` makes the program's state; it is called once, in either role.
+int run(int argc, char const* const* argv, options&& defaults,
+        std::function<state&()> const& make_view, std::function<void(runtime&)> set_up);
 
 } // namespace detail
 
@@ -33,11 +35,13 @@ int run(int argc, char const* const* argv, options&& defaults, state& view,
 template <class State, class Setup>
 int run(int argc, char const* const* argv, options defaults, Setup set_up)
 {
-    static_assert(std::is_base_of_v<state, State>, "the state is a struct derived from covey::state");
-    State view;
+    static_assert(std::is_base_of_v<state, State>,
+                  "the state is a struct derived from covey::state");
+    std::optional<State> view;
     std::optional<worker<State>> made; // routes may keep references to it: it lives as long as run
-    return detail::run(argc, argv, std::move(defaults), view,
-                       [&](runtime& runtime) { set_up(made.emplace(runtime, view)); });
+    return detail::run(
+        argc, argv, std::move(defaults), [&]() -> state& { return view.emplace(); },
+        [&](runtime& runtime) { set_up(made.emplace(runtime, *view)); });
 }
 
 // The same without a command line.

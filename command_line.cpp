@@ -1,0 +1,213 @@
+#include "command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <fmt/format.h>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace covey::detail {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+std::optional<std::int64_t> whole_number(std::string_view text)
+{
+    std::int64_t value = 0;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failed != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    return value;
+}
+
+// "30s", "500ms", "2m", "50us". A year is more than options::validate() lets pass, so a number
+// that is larger still may be cut to it without a difference.
+template <class Duration>
+Duration duration(std::string_view text)
+{
+    constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> units{
+        {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}, {"m", 60'000'000}}};
+    constexpr std::int64_t us_max = 2 * 366LL * 24 * 3600 * 1'000'000;
+    auto const digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    auto const number = whole_number(text.substr(0, digits));
+    for (auto const& [unit, us] : units) {
+        if (unit != text.substr(digits) || !number)
+            continue;
+        auto const whole = microseconds{*number > us_max / us ? us_max : *number * us};
+        if (auto const in = std::chrono::duration_cast<Duration>(whole); in == whole)
+            return in;
+    }
+    throw std::invalid_argument{std::is_same_v<Duration, microseconds>
+                                    ? "give a time such as 50us or 1ms"
+                                    : "give a time such as 30s, 500ms or 2m"};
+}
+
+std::uint32_t workers(std::string const& text)
+{
+    if (text == "auto")
+        return 0;
+    auto const number = whole_number(text);
+    if (!number || *number < 1 || *number > 256)
+        throw std::invalid_argument{"give a number from 1 to 256, or auto"};
+    return static_cast<std::uint32_t>(*number);
+}
+
+dispatch_policy dispatch(std::string const& text)
+{
+    dispatch_policy out{};
+    if (!parse(text, out))
+        throw std::invalid_argument{"choose shared, round_robin, least_loaded or reuseport"};
+    return out;
+}
+
+// What every program of covey has. They store into `into`, which must outlive them.
+std::vector<flag> standard_flags(options& into)
+{
+    return {
+        {"--listen",
+         "Serve on HOST:PORT, [V6]:PORT or unix:PATH; port 0 picks one. May be repeated",
+         [&into, first = true](std::string const& word) mutable {
+             if (std::exchange(first, false))
+                 into.listen.clear(); // flags replace what the code said, together
+             into.listen.push_back(word);
+         }},
+        {"--workers", "How many worker processes, 1 to 256, or auto: one for each CPU",
+         [&into](std::string const& word) { into.workers = workers(word); }},
+        {"--dispatch",
+         "How connections reach workers: shared, round_robin, least_loaded or reuseport",
+         [&into](std::string const& word) { into.dispatch = dispatch(word); }},
+        {"--drain-deadline", "How long a stopping worker may finish what is in flight: 30s, 500ms",
+         [&into](std::string const& word) { into.drain_deadline = duration<milliseconds>(word); }},
+        {"--busy-poll", "How long a worker looks for changes before it sleeps: 0us, 50us",
+         [&into](std::string const& word) { into.busy_poll = duration<microseconds>(word); }},
+        {"--log-level", "debug, info, warning, error or off",
+         [&into](std::string const& word) { into.log_level = word; }},
+        {"--log-format", "text or json",
+         [&into](std::string const& word) { into.log_format = word; }},
+    };
+}
+
+std::string trimmed(std::string text)
+{
+    text.erase(text.find_last_not_of('\n') + 1);
+    return text;
+}
+
+std::string one_line(std::string text)
+{
+    text = trimmed(std::move(text));
+    for (auto& byte : text)
+        if (byte == '\n' || byte == '\r')
+            byte = ' ';
+    return text;
+}
+
+std::string version_text(options const& settings)
+{
+    if (settings.version.empty())
+        return fmt::format("{} (covey {})", settings.name, COVEY_VERSION);
+    return fmt::format("{} {} (covey {})", settings.name, settings.version, COVEY_VERSION);
+}
+
+// CLI11 finds the words; what they mean is the flags' business, so that a standard flag and a
+// program's own are refused in the same form.
+class parser
+{
+  public:
+    parser(std::string const& name, std::vector<flag> const& flags)
+        : app_{"", name}
+        , flags_{flags}
+        , words_(flags.size())
+    {
+        app_.set_help_flag("--help", "Say this and leave");
+        app_.set_version_flag("--version", std::string{}, "Say the version and leave");
+        app_.allow_extras(); // looked at below: CLI11 names them without saying what to do
+        for (std::size_t i = 0; i < flags_.size(); ++i)
+            app_.add_option(flags_[i].name, words_[i], flags_[i].help)
+                ->allow_extra_args(false) // one word each time; of several the last one counts
+                ->type_name("VALUE")      // in what CLI11 says
+                ->option_text("VALUE");   // in --help
+    }
+
+    // Throws CLI::ParseError (of which --help and --version are two) and std::invalid_argument.
+    void parse(int argc, char const* const* argv)
+    {
+        app_.parse(argc, argv);
+        if (auto const extras = app_.remaining(); !extras.empty())
+            throw std::invalid_argument{
+                fmt::format("{} '{}'; --help lists the flags",
+                            extras.front().starts_with('-') ? "unknown flag" : "unexpected word",
+                            extras.front())};
+        for (std::size_t i = 0; i < flags_.size(); ++i)
+            for (auto const& word : words_[i])
+                store(flags_[i], word);
+    }
+
+    std::string help() const { return app_.help(); }
+
+  private:
+    static void store(flag const& one, std::string const& word)
+    try {
+        one.store(word);
+    } catch (std::exception const& refused) {
+        throw std::invalid_argument{fmt::format("{} {}: {}", one.name, word, refused.what())};
+    }
+
+    CLI::App app_;
+    std::vector<flag> const& flags_;
+    std::vector<std::vector<std::string>> words_; // of each flag
+};
+
+} // namespace
+
+command_line parse_command_line(int argc, char const* const* argv, options defaults)
+{
+    using meaning = command_line::meaning;
+    command_line out;
+    out.settings = std::move(defaults);
+    auto const ends = [&](meaning what, std::string text) {
+        out.means = what;
+        out.text = std::move(text);
+        return std::move(out);
+    };
+    try {
+        if (argc > 0) {
+            auto flags = standard_flags(out.settings);
+            flags.insert(flags.end(), out.settings.flags.begin(), out.settings.flags.end());
+            std::string_view const path{argv[0]};
+            parser words{std::string{path.substr(path.rfind('/') + 1)}, flags};
+            try {
+                words.parse(argc, argv);
+            } catch (CLI::CallForHelp const&) {
+                return ends(meaning::told, trimmed(words.help()));
+            } catch (CLI::CallForVersion const&) {
+                return ends(meaning::told, version_text(out.settings));
+            } catch (CLI::ParseError const& wrong) {
+                throw std::invalid_argument{
+                    fmt::format("{}; --help lists the flags", wrong.what())};
+            }
+        }
+        if (auto wrong = out.settings.validate(); !wrong.empty())
+            throw std::invalid_argument{wrong};
+    } catch (CLI::ConstructionError const& wrong) {
+        return ends(meaning::wrong,
+                    one_line(fmt::format("options.flags: {}; name each flag once, and none like "
+                                         "a standard one",
+                                         wrong.what())));
+    } catch (std::invalid_argument const& wrong) {
+        return ends(meaning::wrong, one_line(wrong.what()));
+    }
+    return out;
+}
+
+} // namespace covey::detail
