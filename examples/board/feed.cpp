@@ -1,0 +1,59 @@
+// feed: every change of a score as a server-sent event, to whoever listens at /events.
+#include "json.hpp"
+#include "schema.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+namespace board {
+
+namespace http = covey::http;
+
+namespace {
+
+http::event told(std::uint64_t revision, std::string_view player,
+                 std::optional<std::int64_t> points)
+{
+    return {.id = revision, .name = "score", .data = json::score(player, points)};
+}
+
+// The board as it is now, as if everything had just happened, oldest change first.
+std::vector<http::event> snapshot(schema const& state)
+{
+    std::vector<http::event> rows;
+    state.scores.for_each([&](auto const& player, std::int64_t points, std::uint64_t revision) {
+        rows.push_back(told(revision, player, points));
+    });
+    std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
+    return rows;
+}
+
+} // namespace
+
+void serve_feed(covey::worker<schema>& worker)
+{
+    auto& state = worker.state();
+    auto const feed = std::make_shared<http::event_stream>(
+        worker.get_executor(),
+        http::event_stream::options{.since = worker.since(),
+                                    .snapshot = [&state] { return snapshot(state); }});
+
+    // This worker's own changes and those of all others, in one order.
+    worker.on_change(state.scores, [feed](auto const& change) {
+        if (change.kind == covey::change_kind::resync)
+            feed->reset();
+        else
+            feed->publish(told(change.revision, change.key, change.after));
+    });
+
+    // A page asks for /events?worker to learn who holds its stream: scripts see no header of it.
+    worker.get("/events", [feed, &worker](http::request const& asked) {
+        auto answer = feed->open(asked);
+        if (answer.events && asked.query("worker"))
+            answer.body += "event: worker\ndata: " + json::whoami(worker) + "\n\n";
+        return signed_here(std::move(answer));
+    });
+}
+
+} // namespace board
