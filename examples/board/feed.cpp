@@ -47,10 +47,13 @@ void serve_feed(covey::worker<schema>& worker)
             feed->publish(told(change.revision, change.key, change.after));
     });
 
-    // A page asks for /events?worker to learn who holds its stream: scripts see no header of it.
+    // The page asks for /events?page: it begins with all scores, and learns who holds its stream
+    // (scripts see no header of it).
     worker.get("/events", [feed, &worker](http::request const& asked) {
-        auto answer = feed->open(asked);
-        if (answer.events && asked.query("worker"))
+        bool const page = asked.query("page").has_value();
+        auto answer =
+            feed->open(asked, page ? http::event_start::snapshot : http::event_start::now);
+        if (answer.events && page)
             answer.body += "event: worker\ndata: " + json::whoami(worker) + "\n\n";
         return signed_here(std::move(answer));
     });

@@ -20,7 +20,7 @@ using covey::test::wait_until;
 
 namespace {
 
-// A server with one stream at /events, used on the server's thread.
+// A server with one stream at /events and /everything, used on the server's thread.
 struct fixture
 {
     explicit fixture(http::event_stream::options settings = {},
@@ -29,6 +29,9 @@ struct fixture
             feed.emplace(loop.get_executor(), std::move(settings));
             to.add("GET", "/events",
                    [this](http::request const& asked) { return feed->open(asked); });
+            to.add("GET", "/everything", [this](http::request const& asked) {
+                return feed->open(asked, http::event_start::snapshot);
+            });
             if (more)
                 more(to, *this);
         }}
@@ -47,10 +50,10 @@ struct fixture
         return server.run([this] { return feed->clients(); });
     }
     // A client that has the stream's head behind it.
-    http_client client(std::string const& fields = "")
+    http_client client(std::string const& fields = "", std::string const& target = "/events")
     {
         auto made = server.connect();
-        made.send("GET /events HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+        made.send("GET " + target + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
         REQUIRE(made.read_until("retry: 1000\n\n"));
         return made;
     }
@@ -142,17 +145,34 @@ TEST_CASE("a client that comes back gets what it missed", "[worker][events]")
         stream.publish(13, "z");
         auto const* const last = GENERATE("9", "10", "999");
         auto client = stream.client("Last-Event-ID: " + std::string{last} + "\r\n");
-        REQUIRE(client.read_until("data: bob 2\n\n"));
+        REQUIRE(client.read_until("id: 13\n\n"));
         CHECK(events(client) == "event: reset\ndata: {}\n\n"
-                                "event: put\ndata: ann 1\n\n"
-                                "id: 13\nevent: put\ndata: bob 2\n\n");
+                                "id: 3\nevent: put\ndata: bob 2\n\n"
+                                "id: 7\nevent: put\ndata: ann 1\n\n"
+                                "id: 13\n\n");
     }
-    SECTION("the snapshot when it is new, or its id is no number")
+}
+
+TEST_CASE("a new client begins now, or with the snapshot if the handler says so",
+          "[worker][events]")
+{
+    fixture stream{with_snapshot()};
+    stream.publish(11, "x");
+    auto const* const fields = GENERATE("", "Last-Event-ID: x1\r\n", "Last-Event-ID: -1\r\n");
+    SECTION("now: with an id to resume from")
     {
-        auto const* const fields = GENERATE("", "Last-Event-ID: x1\r\n", "Last-Event-ID: -1\r\n");
         auto client = stream.client(fields);
-        REQUIRE(client.read_until("data: bob 2\n\n"));
-        CHECK(events(client) == "event: put\ndata: ann 1\n\nid: 12\nevent: put\ndata: bob 2\n\n");
+        stream.publish(12, "y");
+        REQUIRE(client.read_until("data: y\n\n"));
+        CHECK(events(client) == "id: 11\n\nid: 12\nevent: put\ndata: y\n\n");
+    }
+    SECTION("the snapshot, oldest first")
+    {
+        auto client = stream.client(fields, "/everything");
+        REQUIRE(client.read_until("id: 11\n\n"));
+        CHECK(events(client) == "id: 3\nevent: put\ndata: bob 2\n\n"
+                                "id: 7\nevent: put\ndata: ann 1\n\n"
+                                "id: 11\n\n");
     }
 }
 
@@ -162,9 +182,10 @@ TEST_CASE("a stream that is reset sends everybody to the start", "[worker][event
     auto client = stream.client("Last-Event-ID: 10\r\n");
     stream.publish(11, "x");
     stream.server.run([&] { stream.feed->reset(); });
-    REQUIRE(client.read_until("data: bob 2\n\n"));
+    REQUIRE(client.read_until("data: ann 1\n\nid: 11\n\n"));
     CHECK(events(client) == "id: 11\nevent: put\ndata: x\n\nevent: reset\ndata: {}\n\n"
-                            "event: put\ndata: ann 1\n\nid: 11\nevent: put\ndata: bob 2\n\n");
+                            "id: 3\nevent: put\ndata: bob 2\n\n"
+                            "id: 7\nevent: put\ndata: ann 1\n\nid: 11\n\n");
     auto back = stream.client("Last-Event-ID: 10\r\n");
     CHECK(back.read_until("event: reset"));
 }

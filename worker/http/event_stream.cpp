@@ -48,6 +48,12 @@ std::string formatted(event const& from, std::uint64_t id)
     return out;
 }
 
+// No event, but the client will resume from this id.
+std::string only_id(std::uint64_t id)
+{
+    return id == 0 ? "" : "id: " + std::to_string(id) + "\n\n";
+}
+
 std::optional<std::uint64_t> last_event_id(request const& asked)
 {
     auto const text = asked.header("Last-Event-ID");
@@ -81,7 +87,7 @@ struct event_stream::core : std::enable_shared_from_this<core>
     void flush();
     void keep_clients();
     std::string from_the_start(bool known_before) const;
-    std::string since_last(std::optional<std::uint64_t> last) const;
+    std::string since_last(std::optional<std::uint64_t> last, event_start start) const;
     template <class Call>
     void for_each(Call call);
 
@@ -156,18 +162,23 @@ void event_stream::core::keep_clients()
 std::string event_stream::core::from_the_start(bool known_before) const
 {
     auto rows = settings.snapshot ? settings.snapshot() : std::vector<event>{};
+    // In the order of ids: a client that loses its connection in the middle has seen everything up
+    // to the last id it got. A row newer than the stream carries none, for what happened just
+    // before it may not have been told yet.
+    std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
     std::string out;
-    // Only the end of the snapshot carries an id: a client that loses its connection in the middle
-    // must not resume behind rows it has not seen.
     if (known_before)
-        out += formatted({.id = 0, .name = "reset", .data = "{}"}, rows.empty() ? newest : 0);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        out += formatted(rows[i], i + 1 == rows.size() ? newest : 0);
-    return out;
+        out += formatted({.id = 0, .name = "reset", .data = "{}"}, 0);
+    for (auto const& row : rows)
+        out += formatted(row, row.id <= newest ? row.id : 0);
+    return out + only_id(newest);
 }
 
-std::string event_stream::core::since_last(std::optional<std::uint64_t> last) const
+std::string event_stream::core::since_last(std::optional<std::uint64_t> last,
+                                           event_start start) const
 {
+    if (!last && start == event_start::now)
+        return only_id(newest); // it resumes from here if it leaves before the first event
     // An id from the future is another cluster's, or of a worker that is ahead: start over.
     if (!last || *last < forgotten || *last > newest)
         return from_the_start(last.has_value());
@@ -215,7 +226,7 @@ void event_stream::reset()
     core_->to_all(core_->from_the_start(true));
 }
 
-response event_stream::open(request const& asked)
+response event_stream::open(request const& asked, event_start start)
 {
     auto& stream = *core_;
     if (stream.clients >= stream.settings.clients_max)
@@ -223,8 +234,9 @@ response event_stream::open(request const& asked)
     response made;
     made.set("Content-Type", "text/event-stream").set("Cache-Control", "no-store");
     made.set("X-Accel-Buffering", "no"); // nginx would keep events back
+    auto const last = last_event_id(asked);
     made.body = "retry: " + std::to_string(stream.settings.retry.count()) + "\n\n" +
-                stream.since_last(last_event_id(asked));
+                stream.since_last(last, start);
     made.events = std::make_shared<event_sink>(stream.settings.pending_bytes_max,
                                                [weak = std::weak_ptr{core_}] {
                                                    if (auto const self = weak.lock())

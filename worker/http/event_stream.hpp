@@ -10,10 +10,10 @@
 //
 // A worker holds one subscription however many clients hang on it. The stream remembers the last
 // `backlog` events. A client that comes with Last-Event-ID gets those it missed; if they are no
-// longer remembered it gets one "reset" event and then the snapshot. A new client gets the
-// snapshot. A client that does not read `pending_bytes_max` is cut off (its browser reconnects and
-// resumes). Events of one turn of the loop leave in one write a client.
-// All calls on the worker's thread; nothing blocks.
+// longer remembered it gets one "reset" event and then the snapshot. A new client is told what
+// happens from now on, and the id to resume from. A client that does not read `pending_bytes_max`
+// is cut off (its browser reconnects and resumes). Events of one turn of the loop leave in one
+// write a client. All calls on the worker's thread; nothing blocks.
 #pragma once
 
 #include "message.hpp"
@@ -36,6 +36,12 @@ struct event
     std::string data;     // one or more lines
 };
 
+// Where a client without Last-Event-ID begins.
+enum class event_start {
+    now,      // with what happens next
+    snapshot, // with the whole current state
+};
+
 class event_stream
 {
   public:
@@ -49,8 +55,8 @@ class event_stream
         // Events after this id are known to the stream from its start (the revision at which the
         // worker attached).
         std::uint64_t since = 0;
-        // The whole current state as events, for a client whose gap is not remembered. Their ids
-        // are not sent: the last one carries the id from which the client can resume.
+        // The whole current state as events with the ids of their last changes, for a client whose
+        // gap is not remembered.
         std::function<std::vector<event>()> snapshot;
     };
 
@@ -67,7 +73,7 @@ class event_stream
     void reset();
 
     // The response that a GET handler returns.
-    response open(request const& asked);
+    response open(request const& asked, event_start start = event_start::now);
 
     std::size_t clients() const;
 

@@ -90,7 +90,7 @@ function readScore(data) {
 }
 
 function connect() {
-  const events = new EventSource('/events?worker');
+  const events = new EventSource('/events?page');
   let lastId = '';
 
   events.addEventListener('open', () => {
