@@ -13,7 +13,7 @@ participant::participant(segment const& where, std::uint32_t seat, doorbells bel
     core_->memory = where.memory();
     core_->seat = seat;
     core_->bells = std::move(bells);
-    core_->free_word = seat * 7; // seats start their search for free cells apart
+    core_->free_word = std::uint64_t{seat} * 7; // seats start their search for free cells apart
 }
 
 participant::~participant() = default;

@@ -53,7 +53,7 @@ void log_repair(arena const& memory, std::uint32_t seat, intent_copy const* what
     entry.seat.store(seat, relaxed);
     entry.field.store(what ? what->field : 0, relaxed);
     entry.kind.store(what ? static_cast<std::uint32_t>(what->kind) : 0, relaxed);
-    entry.committed.store(committed, relaxed);
+    entry.committed.store(committed ? 1 : 0, relaxed);
     entry.revision.store(what ? what->revision : 0, relaxed);
     entry.number.store(number, std::memory_order_release);
 }

@@ -128,7 +128,8 @@ std::size_t subscription::core::tell(watched_field& field, raw_change const& raw
 std::size_t subscription::core::tell_totals()
 {
     std::size_t calls = 0;
-    for (std::size_t i = 0; i != fields.size(); ++i) {
+    // By number, here and below: a handler may subscribe to one more field.
+    for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         if (!is_counter(fields[i]))
             continue;
         auto const total = shm::sum_of(memory, places(fields[i]));
@@ -192,7 +193,7 @@ std::size_t subscription::core::resync()
     std::size_t calls = 0;
     resync_from = memory.head().revision.load(std::memory_order_acquire);
     reader.skip_to_now();
-    for (std::size_t i = 0; i != fields.size(); ++i) {
+    for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         auto& field = fields[i];
         if (is_counter(field))
             continue;
