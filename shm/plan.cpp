@@ -46,7 +46,8 @@ field_plan sizes_of(field_description const& described)
                                     std::to_string(capacity_max)};
     auto const bytes = sizeof(cell_head) + 16 * std::uint64_t{out.slot_words()};
     out.cell_bytes = static_cast<std::uint32_t>((bytes + line_bytes - 1) / line_bytes * line_bytes);
-    out.row_in_record = sizeof(record) + 8 * (std::uint64_t{out.key_words} + out.row_words) <= record_bytes_max;
+    out.row_in_record =
+        sizeof(record) + 8 * (std::uint64_t{out.key_words} + out.row_words) <= record_bytes_max;
     if (described.kind == field_kind::map) {
         // Two buckets a row keep chains at 1.25 cells on average.
         out.bucket_bits = static_cast<std::uint32_t>(std::bit_width(2 * out.capacity - 1));
