@@ -12,6 +12,7 @@
 
 #include <covey/shm/state.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,15 @@ class worker
 
     // The revision from which on_change tells: what a fresh event_stream knows from.
     std::uint64_t since() { return runtime_.changes().since(); }
+
+    // The slow way, through the master and both channels: sends a change to every worker that asked
+    // for them, and asks for those of others. For who cannot be told by the segment; see
+    // runtime.hpp.
+    void relay(relayed_change const& change) { runtime_.relay(change); }
+    void on_relayed(std::function<void(relayed_change const&)> handler)
+    {
+        runtime_.on_relayed(std::move(handler));
+    }
 
     // One line at level info.
     void log(std::string const& line) { runtime_.log(line); }
