@@ -2,7 +2,6 @@
 #include "json.hpp"
 #include "schema.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -18,14 +17,13 @@ http::event told(std::uint64_t revision, std::string_view player,
     return {.id = revision, .name = "score", .data = json::score(player, points)};
 }
 
-// The board as it is now, as if everything had just happened, oldest change first.
+// The board as it is now, as if everything had just happened.
 std::vector<http::event> snapshot(schema const& state)
 {
     std::vector<http::event> rows;
     state.scores.for_each([&](auto const& player, std::int64_t points, std::uint64_t revision) {
         rows.push_back(told(revision, player, points));
     });
-    std::sort(rows.begin(), rows.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
     return rows;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/beast/core/string.hpp>
 #include <cerrno>
+#include <chrono>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdexcept>
@@ -71,6 +72,18 @@ std::pair<handle, http_client> http_client::tcp_pair()
             http_client{std::move(connecting)}};
 }
 
+http_client http_client::to_port(std::uint16_t port)
+{
+    auto connecting = made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    address.sin_port = ::htons(port);
+    if (::connect(connecting.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        fail("connect");
+    return http_client{std::move(connecting)};
+}
+
 bool http_client::send(std::string_view bytes)
 {
     while (!bytes.empty()) {
@@ -102,8 +115,9 @@ bool http_client::receive()
 
 bool http_client::read_until(std::string_view text)
 {
+    auto const limit = std::chrono::steady_clock::now() + patience;
     while (received_.find(text) == received_.npos)
-        if (!receive())
+        if (!receive() || std::chrono::steady_clock::now() > limit)
             return false;
     return true;
 }

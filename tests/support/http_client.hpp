@@ -5,6 +5,7 @@
 #include "wait_until.hpp"
 
 #include <covey/protocol/handle.hpp>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ class http_client
     // A pair of connected sockets: the server's end first. Throws system_error.
     static std::pair<handle, http_client> unix_pair();
     static std::pair<handle, http_client> tcp_pair(); // over 127.0.0.1
+
+    // Connected to a server on 127.0.0.1. Throws system_error.
+    static http_client to_port(std::uint16_t port);
 
     // All of it; false when the peer is gone.
     bool send(std::string_view bytes);

@@ -1,0 +1,70 @@
+// sandbox: a program of covey with what no example needs: handlers that take their time or never
+// end, a flag of its own, a state as large as the environment says.
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <covey/covey.hpp>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <unistd.h>
+
+namespace http = covey::http;
+namespace net = boost::asio;
+
+namespace {
+
+std::uint64_t wanted_rows()
+{
+    char const* const text = std::getenv("SANDBOX_ROWS");
+    return text ? std::stoull(text) : 16;
+}
+
+struct room : covey::state
+{
+    covey::map<std::uint64_t, std::uint64_t> rows{*this, "rows", covey::capacity{wanted_rows()}};
+};
+
+// Waits ?ms=, as if somebody else had to be asked first.
+net::awaitable<http::response> slow(http::request const& asked)
+{
+    auto const wait = std::stoul(asked.query("ms").value_or("0"));
+    net::steady_timer timer{co_await net::this_coro::executor, std::chrono::milliseconds{wait}};
+    co_await timer.async_wait(net::use_awaitable);
+    co_return http::text("done");
+}
+
+http::response never(http::request const&)
+{
+    for (;;)
+        ::pause();
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    std::string greeting = "hello";
+    covey::options options;
+    options.name = "sandbox";
+    options.version = "1.2.3";
+    options.flags.push_back({"--greeting", "What /greeting says", [&](std::string const& word) {
+                                 if (word.empty())
+                                     throw std::invalid_argument{"say something"};
+                                 greeting = word;
+                             }});
+    if (char const* const doubled = std::getenv("SANDBOX_FLAG"))
+        options.flags.push_back({doubled, "Another", [](std::string const&) {}});
+
+    return covey::run<room>(argc, argv, options, [&](covey::worker<room>& worker) {
+        if (std::getenv("SANDBOX_REFUSES") != nullptr)
+            throw std::runtime_error{"the database is not there"};
+        worker.get("/greeting", [&](http::request const&) { return http::text(greeting); });
+        worker.get("/healthz", [](http::request const&) {
+            return http::text("ok").set("X-Worker", std::to_string(::getpid()));
+        });
+        worker.get("/slow", slow);
+        worker.get("/never", never);
+    });
+}
