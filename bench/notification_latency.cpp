@@ -53,7 +53,7 @@ constexpr std::array lanes{
 struct wishes
 {
     std::int64_t rounds = 9;
-    std::int64_t samples = 2'000; // a case and round, at 1 kHz
+    std::int64_t samples = 1'000; // a case and round, at 1 kHz
     std::int64_t flood = 100'000; // the same, flat out
     bool pinned = false;
     bool awake = false;

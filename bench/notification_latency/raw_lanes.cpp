@@ -170,9 +170,9 @@ void receive_rung(common& shared, run const& made, handle const& bell)
 struct frame
 {
     stamp change;
-    std::array<std::byte, 48> rest{};
+    std::array<std::byte, 24> rest{};
 };
-static_assert(sizeof(frame) == 64);
+static_assert(sizeof(frame) == 40);
 
 using socket_pair = std::pair<handle, handle>;
 
