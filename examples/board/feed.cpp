@@ -40,7 +40,7 @@ void serve_feed(covey::worker<schema>& worker)
     // This worker's own changes and those of all others, in one order.
     worker.on_change(state.scores, [feed](auto const& change) {
         if (change.kind == covey::change_kind::resync)
-            feed->reset();
+            feed->reset(change.revision);
         else
             feed->publish(told(change.revision, change.key, change.after));
     });

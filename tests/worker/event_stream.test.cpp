@@ -277,6 +277,21 @@ TEST_CASE("streams end when the server drains, after what was published", "[work
     CHECK(stream.clients() == 0);
 }
 
+TEST_CASE("who was away while a stream missed events starts over", "[worker][events]")
+{
+    fixture stream{with_snapshot()};
+    stream.publish(11, "x");
+    stream.server.run([&] { stream.feed->reset(20); }); // 12 to 20 were never told
+    stream.publish(15, "a row that is still there");
+    stream.publish(21, "y");
+    auto away = stream.client("Last-Event-ID: 11\r\n");
+    REQUIRE(away.read_until("id: 21\n\n"));
+    CHECK(events(away).starts_with("event: reset\ndata: {}\n\n"));
+    auto since = stream.client("Last-Event-ID: 20\r\n");
+    REQUIRE(since.read_until("data: y\n\n"));
+    CHECK(events(since) == "id: 21\nevent: put\ndata: y\n\n");
+}
+
 TEST_CASE("streams end with their event_stream", "[worker][events]")
 {
     fixture stream;

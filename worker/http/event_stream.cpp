@@ -219,9 +219,10 @@ void event_stream::publish(event const& happened)
     }
 }
 
-void event_stream::reset()
+void event_stream::reset(std::uint64_t until)
 {
     core_->backlog.clear();
+    core_->newest = std::max(core_->newest, until);
     core_->forgotten = core_->newest;
     core_->to_all(core_->from_the_start(true));
 }

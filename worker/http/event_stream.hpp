@@ -69,8 +69,10 @@ class event_stream
     // whose id does not rise.
     void publish(event const& happened);
 
-    // Forgets the backlog and tells every client to start over (after a resync).
-    void reset();
+    // Forgets the backlog and tells every client to start over (after a resync). Events up to
+    // `until`, a resync's revision, were missed: the snapshot has what became of them, and a client
+    // that comes back from before it starts over too.
+    void reset(std::uint64_t until = 0);
 
     // The response that a GET handler returns.
     response open(request const& asked, event_start start = event_start::now);
