@@ -8,6 +8,7 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -49,8 +50,8 @@ std::pair<handle, handle> make_socket_pair()
     return {handle{ends[0]}, handle{ends[1]}};
 }
 
-// What outlives the channel while an operation is in the loop. Handlers are only ever posted, so
-// no call of ours runs user code, and the user may destroy the channel in any handler.
+// What outlives the channel while an operation is in the loop. Handlers are called by the loop
+// only, so no call of ours runs user code, and the user may destroy the channel in any handler.
 struct frame_channel::core : std::enable_shared_from_this<core>
 {
     // The completion handler of a wait. When the loop is destroyed instead of run, it is destroyed
@@ -180,13 +181,15 @@ struct frame_channel::core : std::enable_shared_from_this<core>
     }
 
     // Completes the outstanding receive with a frame that is here, or waits for more. One frame a
-    // call, one read a wait: a peer that floods gets its turn like everybody else.
-    void deliver()
+    // call, one read a wait: a peer that floods gets its turn like everybody else. `now`: the loop
+    // has called us and nothing follows, so the handler need not wait for another turn of it,
+    // which would cost the frame a system call.
+    void deliver(bool now = false)
     {
         error_code failed;
         if (auto next = input_.next(failed)) {
             error_code const lost = next->handles_lost ? error::handles_lost : error_code{};
-            complete(take(receive_), lost, std::move(next->what), std::move(next->handles));
+            complete_by(now, take(receive_), lost, std::move(next->what), std::move(next->handles));
         } else if (failed) {
             close(failed);
         } else if (!std::exchange(reading_, true)) {
@@ -206,7 +209,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
         if (is_peer_gone(got.failed) || (!got.failed && got.bytes == 0))
             return close(input_.at_border() ? error::closed : error::truncated);
         input_.arrived(got.bytes, arrived_, got.handles_lost);
-        deliver();
+        deliver(true);
     }
 
     // ---- ending ------------------------------------------------------------------------------
@@ -274,11 +277,22 @@ struct frame_channel::core : std::enable_shared_from_this<core>
     template <class Handler, class... Results>
     void complete(Handler handler, Results... results)
     {
+        complete_by(false, std::move(handler), std::move(results)...);
+    }
+
+    // `now`: before this returns, if the handler's executor lets it.
+    template <class Handler, class... Results>
+    void complete_by(bool now, Handler handler, Results... results)
+    {
         auto const executor = net::get_associated_executor(handler, socket_.get_executor());
         auto call = [handler = std::move(handler), ... results = std::move(results)]() mutable {
             std::move(handler)(std::move(results)...);
         };
-        net::post(socket_.get_executor(), net::bind_executor(executor, std::move(call)));
+        auto bound = net::bind_executor(executor, std::move(call));
+        if (now)
+            net::dispatch(socket_.get_executor(), std::move(bound));
+        else
+            net::post(socket_.get_executor(), std::move(bound));
     }
 
     void fail(receive_handler handler, error_code reason)
