@@ -13,21 +13,26 @@ namespace {
 
 using points = std::int64_t;
 
+http::response wrong_points()
+{
+    return http::text("send a whole number of 64 bits as the body, such as 5 or -3\n", 400);
+}
+
 // The body as a whole number: "5", "-3", "+3"; one line end after it is no part of it.
 std::optional<points> points_in(http::request const& asked)
 {
     http::request trimmed;
     trimmed.body_text = asked.body();
-    if (trimmed.body().ends_with('\n'))
-        trimmed.body_text.pop_back();
-    if (trimmed.body().ends_with('\r'))
-        trimmed.body_text.pop_back();
+    for (char const end : {'\n', '\r'})
+        if (trimmed.body().ends_with(end))
+            trimmed.body_text.pop_back();
     return trimmed.parse<points>();
 }
 
-http::response wrong_points()
+// A living process has held the row's lock for seconds.
+http::response busy()
 {
-    return http::text("send a whole number of 64 bits as the body, such as 5 or -3\n", 400);
+    return http::status(503).set("Retry-After", "1");
 }
 
 // What became of a write, with `done` for one that was stored.
@@ -41,7 +46,7 @@ http::response after(covey::put_result result, http::response done)
     case covey::put_result::unchanged: // only an addition wants none: see add()
         return http::text("the sum would leave 64 bits; nothing was added\n", 400);
     default:
-        return http::status(503).set("Retry-After", "1");
+        return busy();
     }
 }
 
@@ -72,15 +77,10 @@ http::response add(schema& state, std::string_view player, http::request const& 
 
 http::response erase(schema& state, std::string_view player, http::request const&)
 {
-    switch (state.scores.erase(player)) {
-    case covey::erase_result::erased:
-        return http::status(204);
-    case covey::erase_result::missing:
-        return http::status(404);
-    case covey::erase_result::busy:
-        break;
-    }
-    return http::status(503).set("Retry-After", "1");
+    auto const done = state.scores.erase(player);
+    if (done == covey::erase_result::busy)
+        return busy();
+    return http::status(done == covey::erase_result::erased ? 204 : 404);
 }
 
 } // namespace
