@@ -181,8 +181,8 @@ int main(int argc, char** argv)
         "--quick",
         [&] {
             wanted.rounds = 2;
-            wanted.samples = 300;
-            wanted.flood = 10'000;
+            wanted.samples = 200;
+            wanted.flood = 5'000;
         },
         "Two short rounds: whether it works, not how fast");
     words.add_option("--rounds", wanted.rounds, "How often every case is taken")

@@ -34,7 +34,7 @@ def check_ratio(found, baseline):
 def check_latency(found):
     name = found["case"]
     check(found["unit"] == "us", f"{name} is in us")
-    check(found["n"] == 600, f"{name} has every sample of two rounds of 300")
+    check(found["n"] == 400, f"{name} has every sample of two rounds of 200")
     figures = [found[key] for key in TAILS]
     check(all(is_number(each) and each > 0 for each in figures), f"{name} has its percentiles")
     check(figures == sorted(figures), f"the percentiles of {name} rise")
