@@ -39,6 +39,15 @@ struct shared_type
         }
     }
     static constexpr bool key() { return false; } // padding and floats make equality doubtful
+    static void store(T const& value, unsigned char* bytes)
+    {
+        boost::mp11::mp_for_each<members>([&](auto member) {
+            auto const& part = value.*member.pointer;
+            auto const offset = reinterpret_cast<unsigned char const*>(&part) -
+                                reinterpret_cast<unsigned char const*>(&value);
+            shared_type<member_type<decltype(member)>>::store(part, bytes + offset);
+        });
+    }
 
     static std::string name()
     {
@@ -70,6 +79,7 @@ template <class T>
 requires(std::is_arithmetic_v<T>) struct shared_type<T>
 {
     static constexpr bool allowed() { return sizeof(T) <= 8; } // no long double
+    static void store(T value, unsigned char* bytes) { std::memcpy(bytes, &value, sizeof value); }
     static constexpr bool key() { return std::is_integral_v<T>; }
     static std::string name()
     {
@@ -87,6 +97,7 @@ requires(std::is_enum_v<T>) struct shared_type<T>
 {
     static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
+    static void store(T value, unsigned char* bytes) { std::memcpy(bytes, &value, sizeof value); }
     static std::string name() { return "enum:" + shared_type<std::underlying_type_t<T>>::name(); }
 };
 
@@ -95,6 +106,10 @@ struct shared_type<text<N>>
 {
     static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
+    static void store(text<N> const& value, unsigned char* bytes)
+    {
+        std::memcpy(bytes, &value, sizeof(std::uint16_t) + N); // an odd N is followed by padding
+    }
     static std::string name() { return "text<" + std::to_string(N) + ">"; }
 };
 
@@ -103,6 +118,11 @@ struct shared_type<std::array<T, N>>
 {
     static constexpr bool allowed() { return N > 0 && shared_type<T>::allowed(); }
     static constexpr bool key() { return shared_type<T>::key(); }
+    static void store(std::array<T, N> const& value, unsigned char* bytes)
+    {
+        for (std::size_t i = 0; i != N; ++i)
+            shared_type<T>::store(value[i], bytes + i * sizeof(T));
+    }
     static std::string name() { return shared_type<T>::name() + "[" + std::to_string(N) + "]"; }
 };
 
@@ -110,13 +130,12 @@ template <class T>
 inline constexpr std::size_t words_of = (sizeof(T) + 7) / 8;
 
 // The value's bytes, padding and the last word's rest zero: no byte of a stack leaks into shared
-// memory, and equal values are equal words.
+// memory, and equal values are equal words. Member by member, for clang has no builtin for it.
 template <class T>
-void to_words(T value, std::uint64_t* words)
+void to_words(T const& value, std::uint64_t* words)
 {
-    __builtin_clear_padding(&value);
-    words[words_of<T> - 1] = 0;
-    std::memcpy(words, &value, sizeof value);
+    std::memset(words, 0, words_of<T> * sizeof *words);
+    shared_type<T>::store(value, reinterpret_cast<unsigned char*>(words));
 }
 
 template <class T>

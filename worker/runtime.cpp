@@ -82,6 +82,8 @@ struct overloaded : Calls...
 {
     using Calls::operator()...;
 };
+template <class... Calls>
+overloaded(Calls...) -> overloaded<Calls...>; // clang 14 does not deduce an aggregate
 
 http::traffic const no_traffic;
 
