@@ -42,9 +42,13 @@ struct fixture
     }
 
     // True once the program runs, so that what /proc says is about it and not about our fork.
+    // Not only named so, which comes early in an execve, but asleep in it.
     bool until_runs(std::string const& name)
     {
-        return test::wait_until([&] { return read("comm") == name + "\n"; });
+        return test::wait_until([&] {
+            return read("comm") == name + "\n" && !read("environ").empty() &&
+                   read("stat").find(") S ") != std::string::npos;
+        });
     }
 
     std::string read(std::string const& file) const

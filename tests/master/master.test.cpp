@@ -288,8 +288,10 @@ TEST_CASE("a flood of changes to a worker that does not read drops changes and n
           "[master][cluster]")
 {
     plain_cluster it{with(dispatch_policy::round_robin, 2), {"watch", "changes=60000@1"}};
-    REQUIRE(it.until([&] { return it.worker(0).state == worker_state::ready; }));
+    REQUIRE(it.until_ready());
     ::kill(it.pid(0), SIGSTOP);
+    plain_client const one{it}; // one of the two comes to seat 1, which floods
+    plain_client const two{it};
     REQUIRE(it.until([&] { return it.worker(0).changes_dropped > 0; }));
     ::kill(it.pid(0), SIGCONT);
     CHECK(it.until([&] { return plain_client{it}.seat() == 0; }));

@@ -120,7 +120,11 @@ class plain_worker
             });
     }
 
-    void hear(protocol::welcome const& said, std::vector<handle>&) { who_ = said; }
+    void hear(protocol::welcome const& said, std::vector<handle>&)
+    {
+        who_ = said;
+        changes_left_ = value("changes", 0);
+    }
     void hear(protocol::doorbells const&, std::vector<handle>&) {}
 
     // Greets everybody it serves with the number of changes, so that a test can see them arrive.
@@ -148,8 +152,6 @@ class plain_worker
         channel_.send(protocol::ready{});
         for (auto& one : listeners_)
             accept(*one);
-        for (int i = 0, count = value("changes", 0); i < count; ++i)
-            channel_.send(protocol::change{1, 1, static_cast<std::uint64_t>(i), {}, {}});
         misbehave();
     }
 
@@ -196,6 +198,10 @@ class plain_worker
     void serve(handle socket)
     {
         ++open_;
+        // With the first client, so that a test can see to it that the others watch already.
+        for (; changes_left_ > 0; --changes_left_)
+            channel_.send(
+                protocol::change{1, 1, static_cast<std::uint64_t>(changes_left_), {}, {}});
         auto greeting = "seat " + std::to_string(who_.seat) + " id " + std::to_string(who_.id) +
                         " pid " + std::to_string(::getpid()) + " changes " +
                         std::to_string(changes_heard_) + "\n";
@@ -240,6 +246,7 @@ class plain_worker
     int open_ = 0;
     bool stopping_ = false;
     int changes_heard_ = 0;
+    int changes_left_ = 0;
 };
 
 } // namespace
