@@ -17,8 +17,8 @@ namespace net = boost::asio;
 class readiness
 {
   public:
-    readiness(net::any_io_executor executor, handle const& watched)
-        : descriptor_{std::move(executor), watched.get()}
+    readiness(net::any_io_executor const& executor, handle const& watched)
+        : descriptor_{executor, watched.get()}
     {}
     ~readiness() { descriptor_.release(); } // deregisters; the owner closes
     readiness(readiness const&) = delete;

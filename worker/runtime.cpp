@@ -44,7 +44,7 @@ struct runtime::core
     void begin();
     void refuse(std::string reason);
     void serve(protocol::connection const& passed, std::vector<handle> handles);
-    void drain(std::chrono::milliseconds deadline);
+    void drain(std::chrono::milliseconds within);
     void leave(int code);
 
     // ---- the parts ----

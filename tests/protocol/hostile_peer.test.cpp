@@ -8,7 +8,6 @@
 
 using namespace covey;
 using namespace covey::protocol;
-using covey::protocol::detail::frame_header;
 using covey::test::copies;
 using covey::test::descriptor_count;
 using covey::test::error_code;

@@ -2,6 +2,7 @@
 
 #include "percent.hpp"
 
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -44,6 +45,29 @@ std::string_view next_segment(std::string_view& text)
 [[noreturn]] void bad_pattern(std::string_view pattern, char const* what)
 {
     throw std::invalid_argument{"route \"" + std::string{pattern} + "\": " + what};
+}
+
+struct parameter
+{
+    std::string_view name;
+    bool takes_rest;
+};
+
+// A segment's "{name}" or "{name...}"; nothing when it is a literal.
+std::optional<parameter> parameter_in(std::string_view pattern, std::string_view segment)
+{
+    if (!segment.starts_with('{') || !segment.ends_with('}')) {
+        if (segment.find_first_of("{}?#") != segment.npos)
+            bad_pattern(pattern, "'{', '}', '?' and '#' have no place in a literal segment");
+        return std::nullopt;
+    }
+    auto name = segment.substr(1, segment.size() - 2);
+    bool const takes_rest = name.ends_with("...");
+    if (takes_rest)
+        name.remove_suffix(3);
+    if (!is_name(name))
+        bad_pattern(pattern, "a {name} is letters, digits, '_' and '-'");
+    return parameter{name, takes_rest};
 }
 
 } // namespace
@@ -132,35 +156,22 @@ void router::add(std::string method, std::string_view pattern, handler action)
     node* at = root_.get();
     node::routes* end = nullptr;
     while (left.data()) {
-        auto segment = next_segment(left);
-        if (segment.starts_with('{') && segment.ends_with('}')) {
-            auto name = segment.substr(1, segment.size() - 2);
-            bool const takes_rest = name.ends_with("...");
-            if (takes_rest)
-                name.remove_suffix(3);
-            if (!is_name(name))
-                bad_pattern(pattern, "a {name} is letters, digits, '_' and '-'");
-            made.names.emplace_back(name);
-            if (takes_rest) {
-                if (left.data())
-                    bad_pattern(pattern, "{rest...} is the last segment");
-                end = &at->rest;
-                break;
-            }
-            if (!at->any)
-                at->any = std::make_unique<node>();
-            at = at->any.get();
-        } else {
-            if (segment.find_first_of("{}?#") != segment.npos)
-                bad_pattern(pattern, "'{', '}', '?' and '#' have no place in a literal segment");
-            auto& below = at->literals[std::string{segment}];
-            if (!below)
-                below = std::make_unique<node>();
-            at = below.get();
+        auto const segment = next_segment(left);
+        auto const parameter = parameter_in(pattern, segment);
+        if (parameter)
+            made.names.emplace_back(parameter->name);
+        if (parameter && parameter->takes_rest) {
+            if (left.data())
+                bad_pattern(pattern, "{rest...} is the last segment");
+            end = &at->rest;
+            break;
         }
-    }
-    if (!end)
+        auto& below = parameter ? at->any : at->literals[std::string{segment}];
+        if (!below)
+            below = std::make_unique<node>();
+        at = below.get();
         end = &at->here;
+    }
     if (!end->emplace(std::move(method), std::move(made)).second)
         bad_pattern(pattern, "there is such a route already");
 }
