@@ -54,6 +54,7 @@ child child::of_this_program(std::vector<std::string> words)
         handle const nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
         ::dup2(nowhere.get(), STDOUT_FILENO);
         std::vector<char*> argv;
+        argv.reserve(words.size() + 1);
         for (auto& word : words)
             argv.push_back(word.data());
         argv.push_back(nullptr);

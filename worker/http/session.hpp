@@ -56,7 +56,7 @@ class session : public std::enable_shared_from_this<session>
     void await_handler();
     void handler_done(std::exception_ptr failed, response made);
     void respond(response made);
-    void refuse(unsigned status);
+    void refuse(unsigned code);
     void begin_streaming(response made);
     void pump();
     void flush();
