@@ -33,6 +33,9 @@ namespace {
 // How long a stop waits for room in workers for the connections that are accepted already.
 constexpr std::chrono::milliseconds hand_over_max = 1s;
 
+// timeout(1) signals a process and then its group: two signals that come together are one wish.
+constexpr std::chrono::milliseconds one_wish = 5ms;
+
 options checked(options settings)
 {
     if (auto wrong = settings.validate(); !wrong.empty())
@@ -228,6 +231,8 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
     void take_signals()
     {
         signals_.emplace(executor_, [this](int signal) {
+            if (clock::now() - std::exchange(signalled_at_, clock::now()) < one_wish)
+                return;
             log::info(fmt::format("{} received", signal == SIGINT ? "SIGINT" : "SIGTERM"));
             stage_ == stage::starting || stage_ == stage::serving ? stop() : stop_now();
         });
@@ -346,6 +351,7 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
     std::uint64_t last_id_ = 0;
     std::vector<bool> ready_once_;
     clock::time_point drain_until_{};
+    clock::time_point signalled_at_{};
     net::steady_timer finished_;
     net::steady_timer hand_over_limit_;
 };

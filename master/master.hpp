@@ -71,8 +71,9 @@ class master
     // may use them (port 0 replaced). Set it before run().
     void on_ready(std::function<void(std::vector<std::string> const& addresses)> call);
 
-    // From now on SIGTERM and SIGINT stop this master (once: gracefully; again: now), and SIGPIPE
-    // is ignored. Without this call signals stay the embedder's, who calls stop().
+    // From now on SIGTERM and SIGINT stop this master (once: gracefully; again, 50 ms later or
+    // more: now), and SIGPIPE is ignored. Without this call signals stay the embedder's, who calls
+    // stop().
     void take_signals();
 
     // Runs the cluster; call it once. Returns 0 after stop() or stop_now(), or 1 when the cluster

@@ -156,6 +156,24 @@ TEST_CASE("SIGTERM stops gracefully and a second signal at once", "[master][drai
     CHECK(busy.line() == "closed");
 }
 
+TEST_CASE("two signals that come together are one", "[master][drain][cluster]")
+{
+    auto settings = plain_options(1);
+    settings.drain_deadline = 1h;
+    plain_cluster it{settings};
+    it.master->take_signals();
+    REQUIRE(it.until_ready());
+    plain_client busy{it};
+    REQUIRE(busy.seat() >= 0);
+    ::kill(::getpid(), SIGTERM);
+    ::kill(::getpid(), SIGTERM);
+    REQUIRE(it.until([&] { return it.worker(0).state == worker_state::draining; }));
+    it.loop.run_for(100ms);
+    CHECK_FALSE(it.result);
+    busy.send("still here\n");
+    CHECK(busy.line() == "still here");
+}
+
 TEST_CASE("connections nobody took before the end are closed", "[master][drain][cluster]")
 {
     auto const before = descriptor_count();
