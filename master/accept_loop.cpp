@@ -38,17 +38,22 @@ void accept_loop::sweep(std::size_t most)
     }
 }
 
-void accept_loop::wait()
+std::function<void(boost::system::error_code)> accept_loop::when_woken()
 {
-    waiting_ = true;
-    readable_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
+    return [weak = weak_from_this()](boost::system::error_code failed) {
         auto const self = weak.lock();
         if (failed || !self)
             return;
         self->waiting_ = false;
         if (!self->paused_)
             self->accept_batch();
-    });
+    };
+}
+
+void accept_loop::wait()
+{
+    waiting_ = true;
+    readable_.async_wait(when_woken());
 }
 
 void accept_loop::accept_batch()
@@ -97,14 +102,7 @@ void accept_loop::rest()
                                  address_, std::strerror(errno)));
     waiting_ = true;
     rest_timer_.expires_after(pause_when_full);
-    rest_timer_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
-        auto const self = weak.lock();
-        if (failed || !self)
-            return;
-        self->waiting_ = false;
-        if (!self->paused_)
-            self->accept_batch();
-    });
+    rest_timer_.async_wait(when_woken());
 }
 
 } // namespace covey::supervision

@@ -38,6 +38,7 @@ class accept_loop : public std::enable_shared_from_this<accept_loop>
     void wait();
     void accept_batch();
     void rest();
+    std::function<void(boost::system::error_code)> when_woken(); // what either wait ends in
 
     shared_handle socket_;
     std::string address_;
