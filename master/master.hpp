@@ -11,6 +11,7 @@
 #pragma once
 
 #include "options.hpp"
+#include "worker_program.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -25,13 +26,6 @@
 namespace covey {
 
 namespace net = boost::asio;
-
-// What a worker process executes. It finds its channel through COVEY_CHANNEL_FD.
-struct worker_program
-{
-    std::string path = {};                   // empty: this process's own program
-    std::vector<std::string> arguments = {}; // argv as the worker sees it, argv[0] included
-};
 
 enum class worker_state {
     starting, // forked; has not said ready
