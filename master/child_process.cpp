@@ -3,7 +3,6 @@
 #include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
@@ -106,16 +105,6 @@ class signals_blocked
 }
 
 } // namespace
-
-std::string exit_status::text() const
-{
-    if (not_executed)
-        return "not executed: " + not_executed.message();
-    if (signal == 0)
-        return fmt::format("exit code {}", code);
-    return fmt::format("signal {} ({}){}", signal, ::strsignal(signal),
-                       core ? ", core dumped" : "");
-}
 
 child_process::child_process(net::any_io_executor executor, worker_program const& program,
                              handle const& channel)

@@ -6,8 +6,9 @@
 // that ended: its exit_status says why.
 #pragma once
 
-#include "master.hpp"
+#include "exit_status.hpp"
 #include "readiness.hpp"
+#include "worker_program.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
@@ -18,20 +19,6 @@
 #include <string>
 
 namespace covey::supervision {
-
-struct exit_status
-{
-    int code = 0;   // given to exit(), when no signal ended it
-    int signal = 0; // that ended it
-    bool core = false;
-    boost::system::error_code not_executed; // execve failed with this; the process never began
-
-    std::optional<int> exit_code() const
-    {
-        return signal == 0 ? std::optional{code} : std::nullopt;
-    }
-    std::string text() const; // "exit code 3", "signal 11 (Segmentation fault), core dumped"
-};
 
 class child_process
 {
