@@ -243,13 +243,14 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
 
     introduction introduce(std::uint32_t seat, std::uint64_t id, std::int64_t pid) override
     {
-        segment_->open_seat(seat, {pid, id, 0});
+        segment_->open_block(seat, {pid, id, 0, seat});
         introduction out;
         protocol::welcome who;
         who.version = protocol::version;
         who.id = id;
         who.seat = seat;
-        who.seats = settings_.workers;
+        who.block = seat;
+        who.blocks = settings_.workers;
         who.name = settings_.name;
         who.log_level = settings_.log_level;
         who.log_format = settings_.log_format;
@@ -311,7 +312,7 @@ struct master::core final : seat_events, std::enable_shared_from_this<master::co
                 seats_[i]->relay(change);
     }
 
-    bool reap(std::uint32_t seat) override { return segment_->reap_seat(seat, *bells_); }
+    bool reap(std::uint32_t seat) override { return segment_->reap_block(seat, *bells_); }
 
     void on_gone(std::uint32_t seat, life_report const& report, bool for_good) override
     {

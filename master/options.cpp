@@ -124,9 +124,9 @@ std::string options::validate() const
         return wrong;
     if (auto wrong = wrong_listen(listen); !wrong.empty())
         return wrong;
-    if (workers > segment::seats_max)
+    if (workers > workers_limit)
         return fmt::format("workers is {}: choose at most {}, or 0 for one per CPU", workers,
-                           segment::seats_max);
+                           workers_limit);
     if (covey::name(dispatch) == "unknown")
         return "dispatch is no policy: choose shared, round_robin, least_loaded or reuseport";
     if (auto wrong = wrong_durations(*this); !wrong.empty())
@@ -138,7 +138,7 @@ std::string options::validate() const
 
 std::uint32_t options::worker_count() const
 {
-    return workers != 0 ? workers : std::min(supervision::allowed_cpus(), segment::seats_max);
+    return workers != 0 ? workers : std::min(supervision::allowed_cpus(), workers_limit);
 }
 
 } // namespace covey

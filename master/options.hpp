@@ -11,6 +11,8 @@
 
 namespace covey {
 
+inline constexpr std::uint32_t workers_limit = 256;
+
 // How connections reach workers.
 enum class dispatch_policy {
     shared,       // every worker accepts from one listening socket
@@ -21,6 +23,44 @@ enum class dispatch_policy {
 
 std::string_view name(dispatch_policy policy);
 bool parse(std::string_view word, dispatch_policy& into);
+
+enum class giveup_action {
+    keep, // the workers that are left go on; the seats that failed stay empty
+    stop, // the cluster stops gracefully, and run() returns 1
+    exit, // the cluster stops at once, and run() returns 1
+};
+
+// When workers that end unasked are started again. Planned ends (stop, reload, recycle, scale)
+// never count.
+struct restart_options
+{
+    // A worker that dies before it is ready, or asks for it with exit code 75, waits: this long at
+    // first, twice as long every time, at most backoff_max, less up to a quarter at random.
+    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_max{10'000};
+
+    // A worker that was ready for so long clears its seat's past.
+    std::chrono::milliseconds healthy_after{30'000};
+
+    // So many deaths in a row after being ready are replaced at once and do not count; 0 counts
+    // every one. Each costs 200 ms of life, each life earns its length.
+    std::uint32_t free_deaths = 60;
+
+    // More than `intensity` failures of the whole cluster within `period`: no worker is started
+    // any more until somebody resets that or reloads. 0: never give up.
+    std::uint32_t intensity = 10;
+    std::chrono::milliseconds period{60'000};
+    giveup_action on_giveup = giveup_action::keep;
+};
+
+// When a worker is replaced by a fresh one, which is ready first; 0 of anything: never. Each
+// worker's own limit is up to a tenth below, so that they do not leave together.
+struct recycle_options
+{
+    std::uint64_t requests = 0;
+    std::uint64_t memory_bytes = 0; // resident, the segment included
+    std::chrono::milliseconds age{0};
+};
 
 // A flag of the program's own, beside the standard ones.
 struct flag
@@ -49,8 +89,29 @@ struct options
     // After the drain deadline, until SIGKILL.
     std::chrono::milliseconds kill_after{1'000};
 
-    // A worker that is not ready by then is killed and counts as a failed start.
+    // Idle connections and event streams of a worker that is replaced end over this time.
+    std::chrono::milliseconds close_spread{1'000};
+
+    // A worker that has not said hello by then, or is not ready so long after, is killed and counts
+    // as a failed start.
+    std::chrono::milliseconds boot_timeout{30'000};
     std::chrono::milliseconds ready_timeout{30'000};
+
+    // A worker that has something to do and whose loop has not turned for so long gets SIGABRT, and
+    // SIGKILL later. 0: never.
+    std::chrono::milliseconds hang_timeout{60'000};
+
+    restart_options restart;
+    recycle_options recycle;
+
+    // A reload, or recycling, starts so many workers at a time.
+    std::uint32_t reload_at_once = 1;
+
+    // So many generations may be alive, the draining ones included; a reload waits.
+    std::uint32_t generations_max = 3;
+
+    // As far as the cluster can be scaled; 0 means twice the workers it starts with.
+    std::uint32_t workers_max = 0;
 
     // How long a worker looks for changes before it sleeps; 0 sleeps at once.
     std::chrono::microseconds busy_poll{0};

@@ -65,7 +65,7 @@ void worker_life::stop(std::chrono::milliseconds deadline)
     if (state_ == worker_state::starting)
         deadline = 0ms;
     state_ = worker_state::draining;
-    send(protocol::stop{static_cast<std::uint64_t>(std::max(deadline, 0ms).count())});
+    send(protocol::stop{static_cast<std::uint64_t>(std::max(deadline, 0ms).count()), 0});
     by(deadline + plan_.kill_after, &worker_life::not_gone_in_time);
 }
 

@@ -113,7 +113,11 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     void hear(protocol::from_worker const& message);
     void heard(protocol::hello const& said);
     void heard(protocol::refused const& said);
+    void heard(protocol::listening const&) {}
     void heard(protocol::ready const& said);
+    void heard(protocol::suicide const&) {}
+    void heard(protocol::awake const&) {}
+    void heard(protocol::talk const&) {}
     void heard(protocol::accepted const& said);
     void heard(protocol::rejected const& said);
     void heard(protocol::watch_changes const& said);

@@ -42,7 +42,11 @@ inline constexpr handle_rule handles_of<doorbells>{1, handles_max};
 template <>
 inline constexpr handle_rule handles_of<listener>{0, 1};
 template <>
+inline constexpr handle_rule handles_of<begin>{0, 1};
+template <>
 inline constexpr handle_rule handles_of<connection>{1, 1};
+template <>
+inline constexpr handle_rule handles_of<talk>{0, handles_max};
 
 // ---- packing ---------------------------------------------------------------------------------
 
@@ -55,7 +59,7 @@ using packer = msgpack::packer<string_sink>;
 
 void pack(packer& to, std::integral auto value)
 {
-    to.pack(value);
+    to.pack(value); // a bool as true or false
 }
 
 void pack(packer& to, std::string const& value)
@@ -86,13 +90,19 @@ frame encode_one(Message const& message)
 // ---- unpacking -------------------------------------------------------------------------------
 
 template <std::unsigned_integral Integer>
-bool unpack(msgpack::object const& from, Integer& into)
+requires(!std::same_as<Integer, bool>) bool unpack(msgpack::object const& from, Integer& into)
 {
     if (from.type != msgpack::type::POSITIVE_INTEGER ||
         from.via.u64 > std::numeric_limits<Integer>::max())
         return false;
     into = static_cast<Integer>(from.via.u64);
     return true;
+}
+
+bool unpack(msgpack::object const& from, bool& into)
+{
+    into = from.type == msgpack::type::BOOLEAN && from.via.boolean;
+    return from.type == msgpack::type::BOOLEAN;
 }
 
 bool unpack(msgpack::object const& from, std::int64_t& into)

@@ -22,26 +22,29 @@ struct welcome
     static constexpr std::uint16_t type = 1;
     std::uint32_t version = 0;
     std::uint64_t id = 0;         // never reused in the life of a master
-    std::uint32_t seat = 0;       // 0 .. seats - 1
+    std::uint32_t seat = 0;       // kept by whoever replaces this worker
     std::uint32_t generation = 0; // counts reloads
-    std::uint32_t seats = 0;      // how many doorbells follow
+    std::uint32_t block = 0;      // the worker's own in the segment: 0 .. blocks - 1
+    std::uint32_t blocks = 0;     // how many doorbells follow
     std::string name;             // the cluster's name, for logs
     std::string log_level;
     std::string log_format;
     std::uint64_t busy_poll_us = 0;
     std::uint64_t drain_deadline_ms = 0;
+    std::uint64_t beat_ms = 0; // how often a worker that has connections must beat at least
+    bool takes_turns = false;  // its listening sockets are shared: accept when it is its turn
 };
 BOOST_DESCRIBE_STRUCT(welcome, (),
-                      (version, id, seat, generation, seats, name, log_level, log_format,
-                       busy_poll_us, drain_deadline_ms))
+                      (version, id, seat, generation, block, blocks, name, log_level, log_format,
+                       busy_poll_us, drain_deadline_ms, beat_ms, takes_turns))
 
-// The doorbells of seats first_seat, first_seat + 1, ... Handles: 1 to 64 eventfds.
+// The doorbells of blocks first_block, first_block + 1, ... Handles: 1 to 64 eventfds.
 struct doorbells
 {
     static constexpr std::uint16_t type = 2;
-    std::uint32_t first_seat = 0;
+    std::uint32_t first_block = 0;
 };
-BOOST_DESCRIBE_STRUCT(doorbells, (), (first_seat))
+BOOST_DESCRIBE_STRUCT(doorbells, (), (first_block))
 
 // A listening socket to accept from. Handles: [socket], non-blocking. In the policies where the
 // master accepts, listeners are announced without a handle, for their address alone.
@@ -53,7 +56,10 @@ struct listener
 };
 BOOST_DESCRIBE_STRUCT(listener, (), (index, address))
 
-// All doorbells and listeners have been sent: attach, set up, then say ready.
+// All doorbells and listeners have been sent: attach, set up, then say listening for each listener
+// and ready. Handles: [] or [standard error]: what the worker wrote to it so far went to the
+// master, for whoever asks why a worker does not come up; a worker that is ready makes this its
+// own.
 struct begin
 {
     static constexpr std::uint16_t type = 4;
@@ -76,8 +82,9 @@ struct stop
 {
     static constexpr std::uint16_t type = 6;
     std::uint64_t deadline_ms = 0; // from now; 0 = at once
+    std::uint64_t spread_ms = 0;   // end idle connections and streams spread over this time
 };
-BOOST_DESCRIBE_STRUCT(stop, (), (deadline_ms))
+BOOST_DESCRIBE_STRUCT(stop, (), (deadline_ms, spread_ms))
 
 // ---- worker to master ------------------------------------------------------------------------
 
@@ -97,6 +104,31 @@ struct refused
     std::string reason; // several lines, for people
 };
 BOOST_DESCRIBE_STRUCT(refused, (), (reason))
+
+// Clients of this listener are this worker's from now on: it accepts itself, or takes what it is
+// passed. Before ready.
+struct listening
+{
+    static constexpr std::uint16_t type = 70;
+    std::uint32_t index = 0;
+};
+BOOST_DESCRIBE_STRUCT(listening, (), (index))
+
+// It is going to leave by itself: it takes no new connection, finishes what it has and exits.
+// Start its replacement now.
+struct suicide
+{
+    static constexpr std::uint16_t type = 71;
+    std::string reason; // for people
+};
+BOOST_DESCRIBE_STRUCT(suicide, (), (reason))
+
+// It has something to do again: watch its beats until it has not.
+struct awake
+{
+    static constexpr std::uint16_t type = 72;
+};
+BOOST_DESCRIBE_STRUCT(awake, (), ())
 
 // Set up and listening: send connections.
 struct ready
@@ -143,7 +175,21 @@ struct change
 };
 BOOST_DESCRIBE_STRUCT(change, (), (field, kind, revision, key, row))
 
-using from_master = std::variant<welcome, doorbells, listener, begin, connection, stop, change>;
-using from_worker = std::variant<hello, refused, ready, accepted, rejected, watch_changes, change>;
+// What applications say to each other; messenger.hpp gives it its meaning. No application can say
+// anything else, so none can forge a message of the house. Handles: as many as there are kinds.
+struct talk
+{
+    static constexpr std::uint16_t type = 129;
+    std::uint8_t kind = 0;            // talk_kind
+    std::uint64_t number = 0;         // of the request, and of its reply; 0 in a message
+    std::vector<unsigned char> body;  // one msgpack value
+    std::vector<unsigned char> kinds; // a handle_kind for each handle
+};
+BOOST_DESCRIBE_STRUCT(talk, (), (kind, number, body, kinds))
+
+using from_master =
+    std::variant<welcome, doorbells, listener, begin, connection, stop, change, talk>;
+using from_worker = std::variant<hello, refused, listening, ready, suicide, awake, accepted,
+                                 rejected, watch_changes, change, talk>;
 
 } // namespace covey::protocol

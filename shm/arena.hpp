@@ -30,14 +30,14 @@ class arena
     }
 
     header& head() const { return at<header>(0); }
-    seat_block& seat(std::uint32_t seat) const
+    worker_block& block(std::uint32_t block) const
     {
-        return at<seat_block>(places_.seat_blocks + seat * sizeof(seat_block));
+        return at<worker_block>(places_.worker_blocks + block * sizeof(worker_block));
     }
     word& cursor(std::uint32_t reader, std::uint32_t ring) const
     {
         return at<word>(places_.cursors +
-                        (std::uint64_t{reader} * places_.seats + ring) * sizeof(word));
+                        (std::uint64_t{reader} * places_.blocks + ring) * sizeof(word));
     }
     shard_block& shard(field_plan const& field, std::uint64_t shard) const
     {

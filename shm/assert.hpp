@@ -1,5 +1,5 @@
 // COVEY_ASSERT: our own bugs and broken invariants. On in release: the worker dies with one line,
-// the master seats another. The house's only macro.
+// the master blocks another. The house's only macro.
 #pragma once
 
 namespace covey::detail {

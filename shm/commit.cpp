@@ -9,11 +9,11 @@
 
 namespace covey::shm {
 
-operation::operation(arena const& memory, std::uint32_t seat, std::uint32_t field,
+operation::operation(arena const& memory, std::uint32_t block, std::uint32_t field,
                      std::uint32_t shard)
     : memory_{memory}
-    , seat_{seat}
-    , intent_{memory.seat(seat).intent}
+    , block_{block}
+    , intent_{memory.block(block).intent}
     , number_{intent_.operation.load(std::memory_order_relaxed) + 1}
 {
     COVEY_ASSERT(intent_.armed.load(std::memory_order_relaxed) == 0); // one write at a time
@@ -45,7 +45,7 @@ std::uint64_t operation::take_revision()
 
 std::uint64_t operation::mark() const
 {
-    return (std::uint64_t{seat_} + 1) << 48 | (number_ & 0xffff'ffff'ffff);
+    return (std::uint64_t{block_} + 1) << 48 | (number_ & 0xffff'ffff'ffff);
 }
 
 void operation::commit()
@@ -57,7 +57,7 @@ void operation::commit()
 
 void operation::announce()
 {
-    shm::announce(memory_, seat_, read_intent(intent_));
+    shm::announce(memory_, block_, read_intent(intent_));
 }
 
 void operation::disarm()
@@ -79,7 +79,7 @@ intent_copy read_intent(intent const& shared)
             .mark = shared.mark.load(relaxed)};
 }
 
-void announce(arena const& memory, std::uint32_t seat, intent_copy const& what)
+void announce(arena const& memory, std::uint32_t block, intent_copy const& what)
 {
     auto const& field = memory.places().fields[what.field];
     bool const erased = what.kind == intent_kind::erase;
@@ -96,21 +96,21 @@ void announce(arena const& memory, std::uint32_t seat, intent_copy const& what)
     std::size_t const words = field.key_words + (with_row ? field.row_words : 0);
     load_words(body.data() + sizeof(record) / 8, slot + 1, words);
 
-    auto& ring = memory.seat(seat);
+    auto& ring = memory.block(block);
     auto const number = ring.ring_tail.load(std::memory_order_relaxed);
     ring.ring_claimed.store(number + 1, std::memory_order_release);
     release_fence(); // a reader that sees any of the new body also sees the claim
-    store_words(&memory.at<std::uint64_t>(memory.places().record_offset(seat, number)), body.data(),
-                sizeof(record) / 8 + words);
+    store_words(&memory.at<std::uint64_t>(memory.places().record_offset(block, number)),
+                body.data(), sizeof(record) / 8 + words);
     ring.ring_tail.store(number + 1, std::memory_order_release);
 }
 
-bool announced(arena const& memory, std::uint32_t seat, std::uint64_t operation)
+bool announced(arena const& memory, std::uint32_t block, std::uint64_t operation)
 {
-    auto const tail = memory.seat(seat).ring_tail.load(std::memory_order_acquire);
+    auto const tail = memory.block(block).ring_tail.load(std::memory_order_acquire);
     if (tail == 0)
         return false;
-    auto& newest = memory.at<word>(memory.places().record_offset(seat, tail - 1));
+    auto& newest = memory.at<word>(memory.places().record_offset(block, tail - 1));
     return newest.load(std::memory_order_relaxed) == operation;
 }
 

@@ -1,7 +1,7 @@
 // commit: the order in which a row is written, so that a process may die at any instruction.
 //
 //   lock the shard > arm the intent > take a revision > write the body > COMMIT (one store) >
-//   announce in the seat's ring > disarm the intent > unlock > ring the sleepers
+//   announce in the block's ring > disarm the intent > unlock > ring the sleepers
 //
 // A death is a precise interrupt: what stands before it in program order has happened, what stands
 // after has not. So it is enough that the compiler keeps the order (release stores), and that one
@@ -19,8 +19,8 @@ namespace covey::shm {
 class operation
 {
   public:
-    // `field`'s shard `shard` is locked by this thread, which writes in `seat`'s name.
-    operation(arena const& memory, std::uint32_t seat, std::uint32_t field, std::uint32_t shard);
+    // `field`'s shard `shard` is locked by this thread, which writes in `block`'s name.
+    operation(arena const& memory, std::uint32_t block, std::uint32_t field, std::uint32_t shard);
 
     // Says what will be done: `commit_word` (an offset) will be set to `target`, which it does not
     // hold now; `cell` is the cell being written or freed, `owner` its owner's mark (an insert's
@@ -40,12 +40,12 @@ class operation
 
   private:
     arena const& memory_;
-    std::uint32_t seat_;
+    std::uint32_t block_;
     intent& intent_;
     std::uint64_t number_;
 };
 
-// A seat's intent as plain values, copied once.
+// A block's intent as plain values, copied once.
 struct intent_copy
 {
     intent_kind kind{};
@@ -61,11 +61,11 @@ struct intent_copy
 
 intent_copy read_intent(intent const& shared);
 
-// Writes the record of a committed intent into `seat`'s ring. The caller is the seat's owner or
+// Writes the record of a committed intent into `block`'s ring. The caller is the block's owner or
 // holds the lock it died with, so there is one producer.
-void announce(arena const& memory, std::uint32_t seat, intent_copy const& what);
+void announce(arena const& memory, std::uint32_t block, intent_copy const& what);
 
-// True when the newest record of `seat`'s ring is this operation's.
-bool announced(arena const& memory, std::uint32_t seat, std::uint64_t operation);
+// True when the newest record of `block`'s ring is this operation's.
+bool announced(arena const& memory, std::uint32_t block, std::uint64_t operation);
 
 } // namespace covey::shm

@@ -13,7 +13,7 @@ std::int64_t counter::add(std::int64_t much)
 {
     auto& me = who();
     auto const& places = me.memory->places().fields[index()];
-    shm::total_of(*me.memory, places, me.seat)
+    shm::total_of(*me.memory, places, me.block)
         .fetch_add(static_cast<std::uint64_t>(much), std::memory_order_relaxed);
     if (shm::any_subscriber(*me.memory, places))
         me.tell(index());

@@ -1,8 +1,8 @@
 // counter: a total that every worker adds to at its own place.
 //
-// One cache line a seat: an add is one relaxed instruction on a line nobody else writes (about
-// 10 ns), a read sums the seats. It survives any death: the seat's line stays, the next worker in
-// the seat goes on with it. It announces nothing and gets no revision: a handler of on_change is
+// One cache line a block: an add is one relaxed instruction on a line nobody else writes (about
+// 10 ns), a read sums the blocks. It survives any death: the block's line stays, the next worker in
+// the block goes on with it. It announces nothing and gets no revision: a handler of on_change is
 // called now and then with the total. A total is not a ticket: two workers that add at once may
 // both be told the same total. For numbers that differ use value<std::int64_t>::update.
 #pragma once

@@ -1,6 +1,6 @@
-// doorbell: waking a sleeping seat with one system call, and an awake one with none.
+// doorbell: waking a sleeping block with one system call, and an awake one with none.
 //
-// A seat that is about to sleep stores ARMED in its bell word, sets its bit in the segment's armed
+// A block that is about to sleep stores ARMED in its bell word, sets its bit in the segment's armed
 // set, passes a full fence and looks at the rings once more. A writer that has published passes a
 // full fence and loads the armed set: whatever the order, one of the two sees the other. For each
 // sleeper that subscribes to the field the writer moves the word ARMED > RINGING, writes the
@@ -26,16 +26,16 @@ inline bell_state state_of(std::uint64_t bell)
 }
 
 // The sleeper's side. After `arm` the caller looks at what it waits for, then sleeps or disarms.
-void arm_bell(arena const& memory, std::uint32_t seat);
-void disarm_bell(arena const& memory, std::uint32_t seat);
+void arm_bell(arena const& memory, std::uint32_t block);
+void disarm_bell(arena const& memory, std::uint32_t block);
 
 // The writer's side, after publishing: rings every sleeper but `self` that subscribes to `field`.
-// One fence and one load per 64 seats when nobody sleeps.
+// One fence and one load per 64 blocks when nobody sleeps.
 void ring_sleepers(arena const& memory, doorbells const& bells, std::uint32_t field,
                    std::uint32_t self);
 
-// One bit of a seat_set.
-void set_seat(seat_set& set, std::uint32_t seat);
-void clear_seat(seat_set& set, std::uint32_t seat);
+// One bit of a block_set.
+void set_block(block_set& set, std::uint32_t block);
+void clear_block(block_set& set, std::uint32_t block);
 
 } // namespace covey::shm

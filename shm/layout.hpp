@@ -15,12 +15,12 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::uint32_t layout_version = 2;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
-inline constexpr std::size_t ring_records = 4096;    // per seat; a power of two
+inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
-inline constexpr std::size_t seats_max = 256;
-inline constexpr std::size_t seat_words = seats_max / 64;
+inline constexpr std::size_t blocks_max = 512;       // two for each of 256 workers
+inline constexpr std::size_t block_words = blocks_max / 64;
 inline constexpr std::size_t repair_records = 64;
 
 using word = std::atomic<std::uint64_t>;
@@ -28,10 +28,10 @@ using half_word = std::atomic<std::uint32_t>;
 static_assert(word::is_always_lock_free && half_word::is_always_lock_free);
 static_assert(sizeof(word) == 8 && sizeof(half_word) == 4);
 
-// One bit a seat.
-struct alignas(line_bytes) seat_set
+// One bit a block.
+struct alignas(line_bytes) block_set
 {
-    word bits[seat_words];
+    word bits[block_words];
 };
 
 struct header
@@ -42,7 +42,7 @@ struct header
     std::uint64_t bytes;       // of the whole segment
     std::uint64_t fingerprint; // of the schema
     std::uint64_t secret;      // seeds the key hash, so that clients cannot choose collisions
-    std::uint32_t seats;
+    std::uint32_t blocks;
     std::uint32_t fields;
     std::uint64_t schema_text_bytes;
     half_word ready; // 1 is the creator's last store
@@ -50,7 +50,7 @@ struct header
     char name[64];
 
     alignas(line_bytes) word revision; // of the newest change that has begun, in all fields
-    seat_set armed;                    // seats that sleep: ring me (doorbell.hpp)
+    block_set armed;                   // blocks that sleep: ring me (doorbell.hpp)
     alignas(line_bytes) word repairs;  // how many there were; the last 64 are in the repair log
 };
 static_assert(offsetof(header, revision) % line_bytes == 0);
@@ -66,7 +66,7 @@ struct intent
     half_word kind;
     half_word field;
     half_word shard;
-    word operation; // this seat's count of operations: names the ring record
+    word operation; // this block's count of operations: names the ring record
     word revision;
     word commit_word; // offset of the word whose store is the commit
     word target;      // what that word holds once committed; it never holds it before
@@ -76,18 +76,22 @@ struct intent
 static_assert(sizeof(intent) == 64);
 
 // One worker's place.
-struct seat_block
+struct worker_block
 {
     // Written by the master, between two workers.
     alignas(line_bytes) std::atomic<std::int64_t> pid;
     word id;
     half_word generation;
     half_word open; // 1: a worker has it
+    half_word seat; // in the cluster: two workers of one seat have a block each
+    half_word unused;
 
     // Written by the worker, read by the master.
     alignas(line_bytes) half_word connections;
     half_word in_flight;
     word requests;
+    word beats;      // rises while the worker has something to do and its loop turns
+    half_word limit; // connections it takes at most; 0: as many as come
 
     // Written by whoever rings and by the sleeper.
     alignas(line_bytes) word bell; // cycle << 2 | bell_state (doorbell.hpp)
@@ -98,7 +102,7 @@ struct seat_block
     alignas(line_bytes) word ring_claimed; // stored before a record is overwritten
     word ring_tail;                        // stored after: records below are whole
 };
-static_assert(sizeof(seat_block) == 5 * line_bytes);
+static_assert(sizeof(worker_block) == 5 * line_bytes);
 
 // One change in a ring; key words and, where it fits, row words follow.
 struct record
@@ -124,7 +128,7 @@ static_assert(sizeof(shard_block) == 2 * line_bytes);
 struct cell_head
 {
     word generation; // its parity names the slot that counts; never reset
-    word owner;      // 0 = free, else who inserted it (seat + 1) << 48 | operation
+    word owner;      // 0 = free, else who inserted it (block + 1) << 48 | operation
     word next;       // the bucket chain's next link
 };
 static_assert(sizeof(cell_head) == 24);
@@ -133,7 +137,7 @@ static_assert(sizeof(cell_head) == 24);
 struct repair_record
 {
     alignas(line_bytes) std::atomic<std::int64_t> dead_pid; // 0: it died after its work was done
-    half_word seat;
+    half_word block;
     half_word field;
     half_word kind;      // intent_kind, 0 when nothing was under way
     half_word committed; // 1 finished, 0 taken back

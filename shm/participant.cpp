@@ -6,21 +6,21 @@
 
 namespace covey {
 
-participant::participant(segment const& where, std::uint32_t seat, doorbells bells)
+participant::participant(segment const& where, std::uint32_t block, doorbells bells)
     : core_{std::make_unique<core>()}
 {
-    COVEY_ASSERT(seat < where.seats());
+    COVEY_ASSERT(block < where.blocks());
     core_->memory = where.memory();
-    core_->seat = seat;
+    core_->block = block;
     core_->bells = std::move(bells);
-    core_->free_word = std::uint64_t{seat} * 7; // seats start their search for free cells apart
+    core_->free_word = std::uint64_t{block} * 7; // blocks start their search for free cells apart
 }
 
 participant::~participant() = default;
 
-std::uint32_t participant::seat() const
+std::uint32_t participant::block() const
 {
-    return core_->seat;
+    return core_->block;
 }
 
 doorbells const& participant::bells() const
@@ -28,12 +28,20 @@ doorbells const& participant::bells() const
     return core_->bells;
 }
 
-void participant::set_load(seat_load const& now)
+void participant::set_load(worker_load const& now)
 {
-    auto& block = core_->memory->seat(core_->seat);
-    block.connections.store(now.connections, std::memory_order_relaxed);
-    block.in_flight.store(now.in_flight, std::memory_order_relaxed);
-    block.requests.store(now.requests, std::memory_order_relaxed);
+    auto& its = core_->memory->block(core_->block);
+    its.connections.store(now.connections, std::memory_order_relaxed);
+    its.in_flight.store(now.in_flight, std::memory_order_relaxed);
+    its.requests.store(now.requests, std::memory_order_relaxed);
+    its.limit.store(now.limit, std::memory_order_relaxed);
+}
+
+// One writer, so no locked addition is needed.
+void participant::beat()
+{
+    auto& beats = core_->memory->block(core_->block).beats;
+    beats.store(beats.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void participant::on_own_change(std::function<void()> call)
@@ -43,7 +51,7 @@ void participant::on_own_change(std::function<void()> call)
 
 void participant::core::tell(std::uint32_t field) const
 {
-    shm::ring_sleepers(*memory, bells, field, seat);
+    shm::ring_sleepers(*memory, bells, field, block);
     if (on_own_change)
         on_own_change();
 }

@@ -1,4 +1,4 @@
-// participant: one writer's place in a segment: a seat, its doorbells and its load words.
+// participant: one writer's place in a segment: a block, its doorbells and its load words.
 //
 // A worker process has one; a test may run several as threads over one mapping. All calls from the
 // participant's one thread. A state is bound to a participant (state.hpp).
@@ -15,17 +15,20 @@ namespace covey {
 class participant
 {
   public:
-    // Takes the seat: it must have been opened for this process (segment::open_seat).
-    participant(segment const& where, std::uint32_t seat, doorbells bells);
+    // Takes the block: it must have been opened for this process (segment::open_block).
+    participant(segment const& where, std::uint32_t block, doorbells bells);
     ~participant();
     participant(participant const&) = delete;
     participant& operator=(participant const&) = delete;
 
-    std::uint32_t seat() const;
+    std::uint32_t block() const;
     doorbells const& bells() const;
 
-    // What the master reads to balance; three relaxed stores in this seat's own cache line.
-    void set_load(seat_load const& now);
+    // What the master reads to balance; relaxed stores in this block's own cache line.
+    void set_load(worker_load const& now);
+
+    // Tells whoever watches that this worker's loop turns: one relaxed store.
+    void beat();
 
     // Called on this thread after each of this participant's own commits (no syscall is spent to
     // tell oneself); a subscription sets it to come round.

@@ -60,11 +60,11 @@ field_plan sizes_of(field_description const& described)
     return out;
 }
 
-void place(field_plan& field, std::uint32_t seats, cursor& next)
+void place(field_plan& field, std::uint32_t blocks, cursor& next)
 {
-    field.subscribers = next.take(sizeof(seat_set));
+    field.subscribers = next.take(sizeof(block_set));
     if (field.kind == field_kind::counter) {
-        field.totals = next.take(seats * line_bytes);
+        field.totals = next.take(blocks * line_bytes);
         return;
     }
     field.shards = next.take(field.shard_count * sizeof(shard_block));
@@ -77,17 +77,17 @@ void place(field_plan& field, std::uint32_t seats, cursor& next)
 
 } // namespace
 
-plan make_plan(schema const& described, std::uint32_t seats)
+plan make_plan(schema const& described, std::uint32_t blocks)
 {
-    if (seats == 0 || seats > seats_max)
-        throw std::invalid_argument{"a segment has 1 to 256 seats"};
+    if (blocks == 0 || blocks > blocks_max)
+        throw std::invalid_argument{"a segment has 1 to 512 blocks"};
     plan out;
-    out.seats = seats;
+    out.blocks = blocks;
     cursor next;
     next.take(sizeof(header));
     out.schema_text = next.take(described.text().size());
-    out.seat_blocks = next.take(seats * sizeof(seat_block));
-    out.cursors = next.take(std::uint64_t{seats} * seats * sizeof(word));
+    out.worker_blocks = next.take(blocks * sizeof(worker_block));
+    out.cursors = next.take(std::uint64_t{blocks} * blocks * sizeof(word));
     out.repair_log = next.take(repair_records * sizeof(repair_record));
 
     std::uint64_t record_bytes = line_bytes;
@@ -98,9 +98,9 @@ plan make_plan(schema const& described, std::uint32_t seats)
     }
     record_bytes = (record_bytes + line_bytes - 1) / line_bytes * line_bytes;
     out.record_bytes = static_cast<std::uint32_t>(record_bytes);
-    out.rings = next.take(seats * ring_records * record_bytes, page_bytes);
+    out.rings = next.take(blocks * ring_records * record_bytes, page_bytes);
     for (auto& field : out.fields)
-        place(field, seats, next);
+        place(field, blocks, next);
     out.bytes = next.end();
     return out;
 }

@@ -1,4 +1,4 @@
-// plan: where everything of a segment lies. A pure function of the schema and the number of seats,
+// plan: where everything of a segment lies. A pure function of the schema and the number of blocks,
 // computed by every process for itself: an offset read from shared memory is never trusted.
 #pragma once
 
@@ -19,8 +19,8 @@ struct field_plan
     std::uint64_t capacity = 0;
     bool row_in_record = false; // a change carries the row
 
-    std::uint64_t subscribers = 0; // seat_set: seats that want to be rung for this field
-    std::uint64_t totals = 0;      // counter: one line a seat
+    std::uint64_t subscribers = 0; // block_set: blocks that want to be rung for this field
+    std::uint64_t totals = 0;      // counter: one line a block
 
     // value and map: a value is a map of one cell, one shard and no buckets
     std::uint64_t shards = 0; // shard_block[shard_count]
@@ -37,24 +37,24 @@ struct field_plan
 
 struct plan
 {
-    std::uint32_t seats = 0;
+    std::uint32_t blocks = 0;
     std::uint32_t record_bytes = 0;
     std::uint64_t schema_text = 0;
-    std::uint64_t seat_blocks = 0;
-    std::uint64_t cursors = 0; // word[seats][seats]: reader, then ring, for tools
+    std::uint64_t worker_blocks = 0;
+    std::uint64_t cursors = 0; // word[blocks][blocks]: reader, then ring, for tools
     std::uint64_t repair_log = 0;
     std::uint64_t rings = 0;
     std::uint64_t bytes = 0; // of the whole; a multiple of the page
     std::vector<field_plan> fields;
 
-    std::uint64_t record_offset(std::uint32_t seat, std::uint64_t number) const
+    std::uint64_t record_offset(std::uint32_t block, std::uint64_t number) const
     {
-        return rings + (seat * ring_records + number % ring_records) * record_bytes;
+        return rings + (block * ring_records + number % ring_records) * record_bytes;
     }
 };
 
 // Throws std::invalid_argument when the schema cannot fit: a capacity of 0 or above 2^32 - 2, or
 // more than 2^46 bytes in all.
-plan make_plan(schema const& described, std::uint32_t seats);
+plan make_plan(schema const& described, std::uint32_t blocks);
 
 } // namespace covey::shm

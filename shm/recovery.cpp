@@ -42,15 +42,16 @@ bool plausible(arena const& memory, intent_copy const& what)
     return false;
 }
 
-void log_repair(arena const& memory, std::uint32_t seat, intent_copy const* what, bool committed)
+void log_repair(arena const& memory, std::uint32_t block, intent_copy const* what, bool committed)
 {
     auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
     auto& entry = memory.at<repair_record>(memory.places().repair_log +
                                            (number - 1) % repair_records * sizeof(repair_record));
     auto const relaxed = std::memory_order_relaxed;
     entry.number.store(0, std::memory_order_release);
-    entry.dead_pid.store(what ? memory.seat(seat).pid.load(relaxed) : 0, std::memory_order_release);
-    entry.seat.store(seat, relaxed);
+    entry.dead_pid.store(what ? memory.block(block).pid.load(relaxed) : 0,
+                         std::memory_order_release);
+    entry.block.store(block, relaxed);
     entry.field.store(what ? what->field : 0, relaxed);
     entry.kind.store(what ? static_cast<std::uint32_t>(what->kind) : 0, relaxed);
     entry.committed.store(committed ? 1 : 0, relaxed);
@@ -59,13 +60,13 @@ void log_repair(arena const& memory, std::uint32_t seat, intent_copy const* what
 }
 
 // Brings one armed intent to its end; idempotent.
-void finish(arena const& memory, std::uint32_t seat, intent_copy const& what)
+void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
 {
     auto const& field = memory.places().fields[what.field];
     auto& commit_word = memory.at<word>(what.commit_word);
     bool const committed = commit_word.load(std::memory_order_acquire) == what.target;
-    if (committed && !announced(memory, seat, what.operation))
-        announce(memory, seat, what);
+    if (committed && !announced(memory, block, what.operation))
+        announce(memory, block, what);
     if (what.kind == intent_kind::erase && committed) {
         auto& shard = memory.shard(field, what.shard);
         shard.erasures.fetch_add(1, std::memory_order_acq_rel); // one too many does no harm
@@ -76,8 +77,8 @@ void finish(arena const& memory, std::uint32_t seat, intent_copy const& what)
     if (field.kind == field_kind::map)
         memory.shard(field, what.shard)
             .rows.store(count_rows(memory, field, what.shard), std::memory_order_relaxed);
-    log_repair(memory, seat, &what, committed);
-    memory.seat(seat).intent.armed.store(0, std::memory_order_release);
+    log_repair(memory, block, &what, committed);
+    memory.block(block).intent.armed.store(0, std::memory_order_release);
 }
 
 } // namespace
@@ -110,15 +111,15 @@ std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint
 void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
 {
     bool found = false;
-    for (std::uint32_t seat = 0; seat != memory.places().seats; ++seat) {
-        auto& intent = memory.seat(seat).intent;
+    for (std::uint32_t block = 0; block != memory.places().blocks; ++block) {
+        auto& intent = memory.block(block).intent;
         if (intent.armed.load(std::memory_order_acquire) == 0)
             continue;
         auto const what = read_intent(intent);
         if (what.field != field || what.shard != shard)
             continue;
         if (plausible(memory, what))
-            finish(memory, seat, what);
+            finish(memory, block, what);
         else
             intent.armed.store(0, std::memory_order_release);
         found = true;
@@ -168,7 +169,7 @@ std::vector<repair_report> repairs(arena const& memory)
         auto const relaxed = std::memory_order_relaxed;
         repair_report const report{.number = number,
                                    .dead_pid = entry.dead_pid.load(relaxed),
-                                   .seat = entry.seat.load(relaxed),
+                                   .block = entry.block.load(relaxed),
                                    .field = entry.field.load(relaxed),
                                    .was_writing = entry.kind.load(relaxed) != 0,
                                    .committed = entry.committed.load(relaxed) != 0,

@@ -1,7 +1,7 @@
 // recovery: finishing or taking back what a dead process was writing.
 //
 // Whoever inherits a shard's lock repairs before it does anything else: a writer that met the dead
-// owner, or the master when it reaps the seat. Every step may be repeated, so the death of a
+// owner, or the master when it reaps the block. Every step may be repeated, so the death of a
 // repairer needs no logic of its own: the next one starts over.
 #pragma once
 

@@ -9,7 +9,7 @@ namespace covey::shm {
 ring_reader::ring_reader(arena const& memory, std::uint32_t reader)
     : memory_{memory}
     , reader_{reader}
-    , next_(memory.places().seats)
+    , next_(memory.places().blocks)
 {
     skip_to_now();
 }
@@ -23,13 +23,13 @@ void ring_reader::move(std::uint32_t ring, std::uint64_t to)
 void ring_reader::skip_to_now()
 {
     for (std::uint32_t ring = 0; ring != next_.size(); ++ring)
-        move(ring, memory_.seat(ring).ring_tail.load(std::memory_order_acquire));
+        move(ring, memory_.block(ring).ring_tail.load(std::memory_order_acquire));
 }
 
 bool ring_reader::news() const
 {
     for (std::uint32_t ring = 0; ring != next_.size(); ++ring)
-        if (memory_.seat(ring).ring_tail.load(std::memory_order_acquire) != next_[ring])
+        if (memory_.block(ring).ring_tail.load(std::memory_order_acquire) != next_[ring])
             return true;
     return false;
 }
@@ -42,7 +42,7 @@ bool ring_reader::copy(std::uint32_t ring, std::uint64_t number, record_copy& in
     load_words(words.data(), &memory_.at<std::uint64_t>(places.record_offset(ring, number)),
                places.record_bytes / 8);
     acquire_fence();
-    if (memory_.seat(ring).ring_claimed.load(std::memory_order_relaxed) - number > ring_records)
+    if (memory_.block(ring).ring_claimed.load(std::memory_order_relaxed) - number > ring_records)
         return false;
     into.revision = words[1];
     into.field = static_cast<std::uint32_t>(words[2]);
@@ -58,7 +58,7 @@ bool ring_reader::read(std::vector<record_copy>& into)
     into.clear();
     auto const newest = memory_.head().revision.load(std::memory_order_acquire);
     for (std::uint32_t ring = 0; ring != next_.size(); ++ring) {
-        auto const tail = memory_.seat(ring).ring_tail.load(std::memory_order_acquire);
+        auto const tail = memory_.block(ring).ring_tail.load(std::memory_order_acquire);
         for (auto number = next_[ring]; number != tail; ++number) {
             record_copy one;
             if (tail - number > ring_records || !copy(ring, number, one)) {

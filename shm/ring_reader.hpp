@@ -1,4 +1,4 @@
-// ring_reader: one subscriber's way through all seats' rings, merged by revision.
+// ring_reader: one subscriber's way through all blocks' rings, merged by revision.
 //
 // A ring has one producer; a reader copies a record, then looks whether the producer has claimed
 // its place meanwhile (Aeron's intent counter). Revisions rise within a ring, and of two changes of

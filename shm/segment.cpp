@@ -68,9 +68,9 @@ segment::segment(segment&&) noexcept = default;
 segment& segment::operator=(segment&&) noexcept = default;
 segment::~segment() = default;
 
-segment segment::create(schema const& described, std::uint32_t seats, std::string const& name)
+segment segment::create(schema const& described, std::uint32_t blocks, std::string const& name)
 {
-    auto places = shm::make_plan(described, seats);
+    auto places = shm::make_plan(described, blocks);
     auto memory = make_memory(name, places.bytes);
     auto made = std::make_shared<shm::arena>(std::move(memory), std::move(places));
     auto& head = made->head();
@@ -79,7 +79,7 @@ segment segment::create(schema const& described, std::uint32_t seats, std::strin
     head.line = shm::line_bytes;
     head.bytes = made->places().bytes;
     head.fingerprint = described.fingerprint();
-    head.seats = seats;
+    head.blocks = blocks;
     head.fields = static_cast<std::uint32_t>(described.fields.size());
     if (::getrandom(&head.secret, sizeof head.secret, 0) != sizeof head.secret)
         fail(errno, "draw a random number");
@@ -106,11 +106,11 @@ segment segment::attach(handle const& lent, schema const& expected)
     if (head.ready.load(std::memory_order_acquire) != 1)
         throw system_error{make_error_code(shm::error::not_ready)};
     if (head.layout_version != shm::layout_version || head.line != shm::line_bytes ||
-        head.bytes != static_cast<std::uint64_t>(found.st_size) || head.seats == 0 ||
-        head.seats > seats_max)
+        head.bytes != static_cast<std::uint64_t>(found.st_size) || head.blocks == 0 ||
+        head.blocks > blocks_max)
         throw system_error{make_error_code(shm::error::wrong_layout)};
 
-    auto places = shm::make_plan(expected, head.seats);
+    auto places = shm::make_plan(expected, head.blocks);
     auto const mine = expected.text();
     std::string theirs(std::min<std::uint64_t>(head.schema_text_bytes, 1 << 20), '\0');
     if (::pread(lent.get(), theirs.data(), theirs.size(), static_cast<off_t>(places.schema_text)) !=
@@ -134,9 +134,9 @@ std::uint64_t segment::bytes() const
     return memory_->places().bytes;
 }
 
-std::uint32_t segment::seats() const
+std::uint32_t segment::blocks() const
 {
-    return memory_->places().seats;
+    return memory_->places().blocks;
 }
 
 std::uint64_t segment::revision() const
@@ -150,20 +150,21 @@ std::string segment::name() const
     return {text, ::strnlen(text, sizeof text)};
 }
 
-void segment::open_seat(std::uint32_t seat, seat_owner const& owner)
+void segment::open_block(std::uint32_t block, block_owner const& owner)
 {
-    auto& block = memory_->seat(seat);
-    block.pid.store(owner.pid, std::memory_order_relaxed);
-    block.id.store(owner.id, std::memory_order_relaxed);
-    block.generation.store(owner.generation, std::memory_order_relaxed);
-    block.open.store(1, std::memory_order_release);
+    auto& its = memory_->block(block);
+    its.pid.store(owner.pid, std::memory_order_relaxed);
+    its.id.store(owner.id, std::memory_order_relaxed);
+    its.generation.store(owner.generation, std::memory_order_relaxed);
+    its.seat.store(owner.seat, std::memory_order_relaxed);
+    its.open.store(1, std::memory_order_release);
 }
 
-bool segment::reap_seat(std::uint32_t seat, doorbells const& bells)
+bool segment::reap_block(std::uint32_t block, doorbells const& bells)
 {
-    auto& block = memory_->seat(seat);
-    if (block.intent.armed.load(std::memory_order_acquire) != 0) {
-        auto const what = shm::read_intent(block.intent);
+    auto& its = memory_->block(block);
+    if (its.intent.armed.load(std::memory_order_acquire) != 0) {
+        auto const what = shm::read_intent(its.intent);
         auto const& fields = memory_->places().fields;
         if (what.field < fields.size() && what.shard < fields[what.field].shard_count) {
             shm::shard_lock lock{*memory_, what.field, what.shard};
@@ -172,38 +173,46 @@ bool segment::reap_seat(std::uint32_t seat, doorbells const& bells)
             lock.unlock();
         }
         // Repaired. Were it armed still, its writer had written it without the lock.
-        block.intent.armed.store(0, std::memory_order_release);
+        its.intent.armed.store(0, std::memory_order_release);
     }
-    shm::clear_seat(memory_->head().armed, seat);
+    shm::clear_block(memory_->head().armed, block);
     for (auto const& field : memory_->places().fields)
-        shm::clear_seat(memory_->at<shm::seat_set>(field.subscribers), seat);
-    shm::disarm_bell(*memory_, seat);
-    block.connections.store(0, std::memory_order_relaxed);
-    block.in_flight.store(0, std::memory_order_relaxed);
-    block.requests.store(0, std::memory_order_relaxed);
-    block.pid.store(0, std::memory_order_relaxed);
-    block.open.store(0, std::memory_order_release);
+        shm::clear_block(memory_->at<shm::block_set>(field.subscribers), block);
+    shm::disarm_bell(*memory_, block);
+    its.connections.store(0, std::memory_order_relaxed);
+    its.in_flight.store(0, std::memory_order_relaxed);
+    its.requests.store(0, std::memory_order_relaxed);
+    its.limit.store(0, std::memory_order_relaxed);
+    its.pid.store(0, std::memory_order_relaxed);
+    its.open.store(0, std::memory_order_release);
     // It may have died between its commit and its ring.
     bells.ring_all();
     return true;
 }
 
-seat_load segment::load_of(std::uint32_t seat) const
+worker_load segment::load_of(std::uint32_t block) const
 {
-    auto const& block = memory_->seat(seat);
+    auto const& its = memory_->block(block);
     auto const relaxed = std::memory_order_relaxed;
-    return {.connections = block.connections.load(relaxed),
-            .in_flight = block.in_flight.load(relaxed),
-            .requests = block.requests.load(relaxed)};
+    return {.connections = its.connections.load(relaxed),
+            .in_flight = its.in_flight.load(relaxed),
+            .requests = its.requests.load(relaxed),
+            .limit = its.limit.load(relaxed)};
 }
 
-seat_owner segment::owner_of(std::uint32_t seat) const
+std::uint64_t segment::beats_of(std::uint32_t block) const
 {
-    auto const& block = memory_->seat(seat);
+    return memory_->block(block).beats.load(std::memory_order_relaxed);
+}
+
+block_owner segment::owner_of(std::uint32_t block) const
+{
+    auto const& its = memory_->block(block);
     auto const relaxed = std::memory_order_relaxed;
-    return {.pid = block.pid.load(relaxed),
-            .id = block.id.load(relaxed),
-            .generation = block.generation.load(relaxed)};
+    return {.pid = its.pid.load(relaxed),
+            .id = its.id.load(relaxed),
+            .generation = its.generation.load(relaxed),
+            .seat = its.seat.load(relaxed)};
 }
 
 std::vector<repair_report> segment::repairs() const

@@ -4,7 +4,7 @@
 // SIGBUS in the middle of a write), sealed against shrinking and growing, passed as a handle. It
 // has no name and is gone with its last process. README.md draws what is inside.
 //
-// The master creates it and opens and reaps seats; workers attach. Nothing here takes a lock but
+// The master creates it and opens and reaps blocks; workers attach. Nothing here takes a lock but
 // reap(), and that only tries.
 #pragma once
 
@@ -26,18 +26,20 @@ class arena;
 
 // How much a worker has to do, as it says itself; the master reads it to choose a worker. A
 // hostile worker can write anything here: take the numbers as hints.
-struct seat_load
+struct worker_load
 {
     std::uint32_t connections = 0; // open
     std::uint32_t in_flight = 0;   // requests being answered
-    std::uint64_t requests = 0;    // answered since the seat was opened
+    std::uint64_t requests = 0;    // answered since the block was opened
+    std::uint32_t limit = 0;       // connections it takes at most; 0: as many as come
 };
 
-struct seat_owner
+struct block_owner
 {
     std::int64_t pid = 0;
     std::uint64_t id = 0; // the worker's, never reused
     std::uint32_t generation = 0;
+    std::uint32_t seat = 0; // in the cluster
 };
 
 // One repair of what a dead worker was writing; the segment remembers the last 64.
@@ -45,15 +47,15 @@ struct repair_report
 {
     std::uint64_t number = 0;  // 1, 2, ...
     std::int64_t dead_pid = 0; // 0: it had nothing under way, so nothing tells who it was
-    std::uint32_t seat = 0;
+    std::uint32_t block = 0;
     std::uint32_t field = 0;
     bool was_writing = false;
     bool committed = false; // finished; else taken back
     std::uint64_t revision = 0;
 };
 
-// One eventfd for each seat, for the life of the cluster. The master makes them; a worker gets
-// them over the channel. Ringing one wakes the worker in that seat.
+// One eventfd for each block, for the life of the cluster. The master makes them; a worker gets
+// them over the channel. Ringing one wakes the worker in that block.
 class doorbells
 {
   public:
@@ -61,11 +63,11 @@ class doorbells
     explicit doorbells(std::vector<handle> bells)
         : bells_{std::move(bells)}
     {}
-    static doorbells make(std::uint32_t seats); // throws system_error
+    static doorbells make(std::uint32_t blocks); // throws system_error
 
     std::span<handle const> handles() const { return bells_; }
     std::uint32_t size() const { return static_cast<std::uint32_t>(bells_.size()); }
-    void ring(std::uint32_t seat) const noexcept; // one write; a full bell has been rung already
+    void ring(std::uint32_t block) const noexcept; // one write; a full bell has been rung already
     void ring_all() const noexcept;
 
   private:
@@ -75,11 +77,11 @@ class doorbells
 class segment
 {
   public:
-    static constexpr std::uint32_t seats_max = 256;
+    static constexpr std::uint32_t blocks_max = 512;
 
-    // Makes a segment for `described` with room for `seats` workers. Throws system_error when the
+    // Makes a segment for `described` with room for `blocks` workers. Throws system_error when the
     // memory is not to be had; the message names the bytes asked for.
-    static segment create(schema const& described, std::uint32_t seats, std::string const& name);
+    static segment create(schema const& described, std::uint32_t blocks, std::string const& name);
 
     // Maps a segment that someone lent. Throws system_error with error::not_a_segment,
     // error::not_ready, error::wrong_layout or error::schema_differs; the last one's message
@@ -92,22 +94,26 @@ class segment
 
     handle lend() const; // a new descriptor of the same memory; throws system_error
     std::uint64_t bytes() const;
-    std::uint32_t seats() const;
+    std::uint32_t blocks() const;
     std::uint64_t revision() const; // of the newest change that has begun
     std::string name() const;
 
-    // ---- the master's part; `seat` < seats() ----
+    // ---- the master's part; `block` < blocks() ----
 
-    // Before a worker starts: the seat is its.
-    void open_seat(std::uint32_t seat, seat_owner const& owner);
+    // Before a worker starts: the block is its.
+    void open_block(std::uint32_t block, block_owner const& owner);
 
     // After it died: finishes or takes back what it was writing, clears its load and its
     // subscriptions, wakes everybody. False when another process is repairing just now: call
     // again a little later. Never blocks.
-    bool reap_seat(std::uint32_t seat, doorbells const& bells);
+    bool reap_block(std::uint32_t block, doorbells const& bells);
 
-    seat_load load_of(std::uint32_t seat) const;
-    seat_owner owner_of(std::uint32_t seat) const;
+    worker_load load_of(std::uint32_t block) const;
+
+    // Rises while the worker has something to do and is not stuck; see participant::beat.
+    std::uint64_t beats_of(std::uint32_t block) const;
+
+    block_owner owner_of(std::uint32_t block) const;
 
     std::vector<repair_report> repairs() const; // oldest first
 

@@ -39,7 +39,7 @@ struct subscription::core
     explicit core(participant& owner)
         : who{owner.internals()}
         , memory{*who.memory}
-        , reader{memory, who.seat}
+        , reader{memory, who.block}
         , since{memory.head().revision.load(std::memory_order_acquire)}
     {}
 
@@ -95,11 +95,11 @@ subscription::~subscription()
 {
     core_->who.on_own_change = nullptr;
     for (auto const& field : core_->fields)
-        shm::clear_seat(
-            core_->memory.at<shm::seat_set>(core_->memory.places().fields[field.index].subscribers),
-            core_->who.seat);
+        shm::clear_block(core_->memory.at<shm::block_set>(
+                             core_->memory.places().fields[field.index].subscribers),
+                         core_->who.block);
     if (core_->armed)
-        shm::disarm_bell(core_->memory, core_->who.seat);
+        shm::disarm_bell(core_->memory, core_->who.block);
 }
 
 void subscription::watch(std::uint32_t field, std::function<void(raw_change const&)> tell)
@@ -109,8 +109,8 @@ void subscription::watch(std::uint32_t field, std::function<void(raw_change cons
         at = &core_->fields.emplace_back();
         at->index = field;
         at->rows = shm::table{core_->who, field};
-        shm::set_seat(core_->memory.at<shm::seat_set>(core_->places(*at).subscribers),
-                      core_->who.seat);
+        shm::set_block(core_->memory.at<shm::block_set>(core_->places(*at).subscribers),
+                       core_->who.block);
     }
     auto& made = at->watchers.emplace_back(watcher{.tell = std::move(tell)});
     if (core_->is_counter(*at))
@@ -161,7 +161,7 @@ bool subscription::core::totals_differ() const
 void subscription::core::wake()
 {
     if (armed)
-        shm::disarm_bell(memory, who.seat);
+        shm::disarm_bell(memory, who.block);
     armed = false;
 }
 
@@ -258,7 +258,7 @@ void subscription::answer()
 bool subscription::arm()
 {
     auto& me = *core_;
-    shm::arm_bell(me.memory, me.who.seat);
+    shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
     if (!me.reader.news() && !me.totals_differ())
         return true;
@@ -268,7 +268,7 @@ bool subscription::arm()
 
 int subscription::doorbell() const
 {
-    return core_->who.bells.handles()[core_->who.seat].get();
+    return core_->who.bells.handles()[core_->who.block].get();
 }
 
 void subscription::on_own_change(std::function<void()> post)

@@ -228,7 +228,7 @@ written_row table::update(place where, std::uint32_t shard, std::uint64_t const*
                           std::uint64_t const* row)
 {
     auto& head = head_of(*memory_, where.cell);
-    operation op{*memory_, who_->seat, index_, shard};
+    operation op{*memory_, who_->block, index_, shard};
     op.arm(intent_kind::update, where.cell, head.generation.load(std::memory_order_relaxed) + 1,
            where.cell, head.owner.load(std::memory_order_relaxed));
     auto const revision = op.take_revision();
@@ -270,7 +270,7 @@ written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uin
 {
     auto& shard = memory_->shard(*field_, shard_of(hash));
     auto const bucket = field_->buckets + bucket_of(hash) * sizeof(word);
-    operation op{*memory_, who_->seat, index_, shard_of(hash)};
+    operation op{*memory_, who_->block, index_, shard_of(hash)};
     auto const cell = claim_cell(op, bucket, hash);
     if (cell == 0)
         return {outcome::full, 0};
@@ -330,7 +330,7 @@ written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condi
         auto& head = head_of(*memory_, where.cell);
         auto& shard = memory_->shard(*field_, shard_of(hashed));
         auto const owner = head.owner.load(std::memory_order_relaxed);
-        operation op{*memory_, who_->seat, index_, shard_of(hashed)};
+        operation op{*memory_, who_->block, index_, shard_of(hashed)};
         op.arm(intent_kind::erase, where.link, head.next.load(std::memory_order_relaxed),
                where.cell, owner);
         revision = op.take_revision();

@@ -87,7 +87,7 @@ overloaded(Calls...) -> overloaded<Calls...>; // clang 14 does not deduce an agg
 
 http::traffic const no_traffic;
 
-seat_load as_load(http::traffic const& now)
+worker_load as_load(http::traffic const& now)
 {
     return {.connections = now.connections, .in_flight = now.in_flight, .requests = now.requests};
 }
@@ -126,6 +126,7 @@ void runtime::core::hear(protocol::envelope<protocol::from_master> in)
             [&](protocol::stop const& asked) {
                 drain(std::chrono::milliseconds{asked.deadline_ms});
             },
+            [&](protocol::talk const&) {},
             [&](protocol::change const& told) {
                 if (relayed)
                     relayed({told.field, told.kind, told.revision, told.key, told.row});
@@ -160,12 +161,12 @@ void runtime::core::begin()
     try {
         if (lent.size() != 1)
             throw std::runtime_error{"the master's segment was lost on the way"};
-        if (bells.size() != introduction.seats)
+        if (bells.size() != introduction.blocks)
             throw std::runtime_error{std::to_string(bells.size()) + " doorbells came for " +
-                                     std::to_string(introduction.seats) + " seats"};
+                                     std::to_string(introduction.blocks) + " blocks"};
         auto const memory = segment::attach(lent.front(), view.described());
         lent.clear();
-        who.emplace(memory, identity.seat, doorbells{std::move(bells)});
+        who.emplace(memory, introduction.block, doorbells{std::move(bells)});
         view.bind(*who);
         changes.emplace(*who);
         server.emplace(loop, routes, http::limits{},

@@ -13,7 +13,7 @@ namespace covey {
 struct participant::core
 {
     std::shared_ptr<shm::arena> memory;
-    std::uint32_t seat = 0;
+    std::uint32_t block = 0;
     doorbells bells;
     std::function<void()> on_own_change;
     std::uint64_t free_word = 0; // where the last free cell was found, in free_hints' words

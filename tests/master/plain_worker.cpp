@@ -126,6 +126,7 @@ class plain_worker
         changes_left_ = value("changes", 0);
     }
     void hear(protocol::doorbells const&, std::vector<handle>&) {}
+    void hear(protocol::talk const&, std::vector<handle>&) {}
 
     // Greets everybody it serves with the number of changes, so that a test can see them arrive.
     void hear(protocol::change const&, std::vector<handle>&) { ++changes_heard_; }

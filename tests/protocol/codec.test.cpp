@@ -75,7 +75,10 @@ range handles_of(std::uint16_t type)
     case doorbells::type:
         return {1, 64};
     case listener::type:
+    case begin::type:
         return {0, 1};
+    case talk::type:
+        return {0, 64};
     default:
         return {0, 0};
     }

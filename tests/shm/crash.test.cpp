@@ -125,8 +125,8 @@ expectation expect(operation const& op)
     return out;
 }
 
-// A world in which seat 0 stands before an operation, led by the test, and seat 1 sleeps. Every run
-// starts here, so that every run takes the same way.
+// A world in which block 0 stands before an operation, led by the test, and block 1 sleeps. Every
+// run starts here, so that every run takes the same way.
 struct scene
 {
     explicit scene(operation const& op)
@@ -151,7 +151,7 @@ struct scene
     std::unique_ptr<covey::test::stepped_child> child;
 };
 
-// Seat 0 dies at instruction `number` of `way` (its record), or, at the end of it, after the
+// Block 0 dies at instruction `number` of `way` (its record), or, at the end of it, after the
 // operation has returned; and what its survivors find.
 void die_at(operation const& op, expectation const& expected, std::vector<std::uint64_t> const& way,
             std::size_t number, tally& count)
@@ -162,7 +162,7 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
     child->go(way, number);
     child->kill();
     ++count.kills;
-    world.memory.open_seat(0, {.pid = child->pid(), .id = 1, .generation = 1});
+    world.memory.open_block(0, {.pid = child->pid(), .id = 1, .generation = 1});
 
     auto const check = [&](bool holds, char const* claim) {
         if (!holds) {
@@ -187,7 +187,7 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
         check(survivor->view.best.put(best).stored(), "the next writer cannot write a value");
         ++own;
     }
-    check(world.memory.reap_seat(0, world.bells), "the master cannot reap");
+    check(world.memory.reap_block(0, world.bells), "the master cannot reap");
     count.repairs += world.memory.repairs().size() - repairs;
     (done ? count.committed : count.rolled_back) += 1;
     check(rows_of(survivor->view) == seen, "the repair changed what a reader had seen");
@@ -202,8 +202,8 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
     while (!changes->arm());
     check(told == own + (done ? 1 : 0), "not announced exactly once");
 
-    // Capacity N is N still, and the seat can be used again.
-    world.memory.open_seat(0, {.pid = ::getpid(), .id = 3, .generation = 1});
+    // Capacity N is N still, and the block can be used again.
+    world.memory.open_block(0, {.pid = ::getpid(), .id = 3, .generation = 1});
     auto const again = world.join(0);
     auto left = room - rows_of(again->view).size();
     for (std::uint64_t i = 0; left != 0; --left, ++i)
@@ -258,21 +258,21 @@ TEST_CASE("a repairer killed at a random instruction is repaired by the next", "
             for (auto steps = random() % way.size(); steps != 0 && first.step(); --steps) {
             }
             first.kill();
-            world.memory.open_seat(0, {.pid = first.pid(), .id = 1, .generation = 1});
+            world.memory.open_block(0, {.pid = first.pid(), .id = 1, .generation = 1});
             std::unique_ptr<member> repairer;
             covey::test::stepped_child second{[&] { repairer = world.join(1); },
                                               [&] { repairer->view.rows.erase("none"); }};
             for (auto steps = random() % 1'500; steps != 0 && second.step(); --steps) {
             }
             second.kill();
-            world.memory.open_seat(1, {.pid = second.pid(), .id = 2, .generation = 1});
+            world.memory.open_block(1, {.pid = second.pid(), .id = 2, .generation = 1});
             kills += 2;
 
             auto const seen = rows_of(survivor->view);
             bool const done = seen == expected.after;
             REQUIRE((done || seen == expected.before));
-            REQUIRE(world.memory.reap_seat(1, world.bells));
-            REQUIRE(world.memory.reap_seat(0, world.bells));
+            REQUIRE(world.memory.reap_block(1, world.bells));
+            REQUIRE(world.memory.reap_block(0, world.bells));
             REQUIRE(survivor->view.rows.erase("none") == covey::erase_result::missing);
             REQUIRE(rows_of(survivor->view) == seen);
             REQUIRE(covey::test::fsck(world.memory, survivor->view.rows.index()) == "");

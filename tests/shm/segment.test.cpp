@@ -52,7 +52,7 @@ boost::system::error_code attach_fails(covey::handle const& lent, covey::schema 
 
 } // namespace
 
-TEST_CASE("a counter sums the seats and survives a worker's death")
+TEST_CASE("a counter sums the blocks and survives a worker's death")
 {
     covey::test::test_segment<small> three{3};
     auto const a = three.join(0);
@@ -61,8 +61,8 @@ TEST_CASE("a counter sums the seats and survives a worker's death")
         CHECK(a->view.hits.add() == 1);
         CHECK(b->view.hits.add(5) == 6);
     }
-    REQUIRE(three.memory.reap_seat(1, three.bells));
-    three.memory.open_seat(1, {.pid = 1, .id = 9, .generation = 1});
+    REQUIRE(three.memory.reap_block(1, three.bells));
+    three.memory.open_block(1, {.pid = 1, .id = 9, .generation = 1});
     auto const again = three.join(1);
     CHECK(again->view.hits.get() == 6);
     CHECK(again->view.hits.add(-2) == 4);
@@ -168,7 +168,7 @@ TEST_CASE("a field with a bad or doubled name is refused when the state is made"
     CHECK_THROWS_AS(doubled{}, std::invalid_argument);
 }
 
-TEST_CASE("a seat's load is what its worker says, and is cleared when it is reaped")
+TEST_CASE("a block's load is what its worker says, and is cleared when it is reaped")
 {
     covey::test::test_segment<small> two{2};
     auto const me = two.join(1);
@@ -176,7 +176,7 @@ TEST_CASE("a seat's load is what its worker says, and is cleared when it is reap
     CHECK(two.memory.load_of(1).connections == 3);
     CHECK(two.memory.load_of(1).requests == 12);
     CHECK(two.memory.load_of(0).connections == 0);
-    REQUIRE(two.memory.reap_seat(1, two.bells));
+    REQUIRE(two.memory.reap_block(1, two.bells));
     CHECK(two.memory.load_of(1).connections == 0);
     CHECK(two.memory.owner_of(1).pid == 0);
 }

@@ -47,8 +47,8 @@ bool readable(covey::subscription const& changes)
 
 struct listener
 {
-    listener(cluster const& where, std::uint32_t seat)
-        : me{where.join(seat)}
+    listener(cluster const& where, std::uint32_t block)
+        : me{where.join(block)}
         , changes{me->who}
     {
         changes.on_change(me->view.scores,

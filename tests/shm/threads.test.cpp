@@ -38,15 +38,15 @@ struct shared : covey::state
 
 using cluster = covey::test::test_segment<shared>;
 
-// Runs `body(member, number)` in one thread a seat.
+// Runs `body(member, number)` in one thread a block.
 template <class Body>
 void as_workers(cluster& where, std::uint32_t first, Body body)
 {
     std::vector<std::thread> threads;
-    for (std::uint32_t seat = first; seat != where.memory.seats(); ++seat)
-        threads.emplace_back([&, seat] {
-            auto const me = where.join(seat);
-            body(*me, seat);
+    for (std::uint32_t block = first; block != where.memory.blocks(); ++block)
+        threads.emplace_back([&, block] {
+            auto const me = where.join(block);
+            body(*me, block);
         });
     for (auto& thread : threads)
         thread.join();
@@ -68,11 +68,11 @@ TEST_CASE("updates of one value are exact: every worker draws tickets of its own
 {
     cluster all{workers};
     std::array<std::set<std::int64_t>, workers> drawn;
-    as_workers(all, 0, [&](auto& me, std::uint32_t seat) {
+    as_workers(all, 0, [&](auto& me, std::uint32_t block) {
         for (int i = 0; i != rounds / 4; ++i) {
             std::int64_t mine = 0;
             me.view.ticket.update([&](std::int64_t now) { return mine = now + 1; });
-            drawn[seat].insert(mine);
+            drawn[block].insert(mine);
         }
     });
     std::set<std::int64_t> every;
@@ -87,8 +87,8 @@ TEST_CASE("of racing compare-and-sets on one revision exactly one is stored", "[
     cluster all{workers};
     std::atomic<int> stored = 0;
     auto const first = all.join(0)->view.ticket.put(0).revision;
-    as_workers(all, 0, [&](auto& me, std::uint32_t seat) {
-        if (me.view.ticket.compare_and_set(first, seat + 1).stored())
+    as_workers(all, 0, [&](auto& me, std::uint32_t block) {
+        if (me.view.ticket.compare_and_set(first, block + 1).stored())
             ++stored;
     });
     CHECK(stored == 1);
@@ -100,10 +100,10 @@ TEST_CASE("a reader never sees half a row, an old revision or another key's row"
     std::atomic<std::uint32_t> writing = workers - 2;
     std::atomic<int> torn = 0;
     std::atomic<int> backwards = 0;
-    as_workers(all, 0, [&](auto& me, std::uint32_t seat) {
-        if (seat >= 2) { // writers: 24 keys in 16 cells, so that cells change keys all the time
+    as_workers(all, 0, [&](auto& me, std::uint32_t block) {
+        if (block >= 2) { // writers: 24 keys in 16 cells, so that cells change keys all the time
             for (int i = 1; i <= rounds; ++i) {
-                auto const key = static_cast<std::uint32_t>(i * seat % 24);
+                auto const key = static_cast<std::uint32_t>(i * block % 24);
                 std::int64_t const body = std::int64_t{i} * 100 + key;
                 if (i % 3 == 0)
                     me.view.rows.erase(key);
@@ -147,12 +147,12 @@ TEST_CASE("every worker's mirror equals the table when all is quiet", "[threads]
             [&](std::uint32_t key, pair_row const& row, auto) { out[key] = row.left; });
         return out;
     };
-    as_workers(all, 0, [&](auto& me, std::uint32_t seat) {
-        if (seat != 0) {
+    as_workers(all, 0, [&](auto& me, std::uint32_t block) {
+        if (block != 0) {
             while (!subscribed)
                 std::this_thread::yield();
             for (int i = 0; i != rounds / 4; ++i) {
-                auto const key = static_cast<std::uint32_t>(i * seat % 20);
+                auto const key = static_cast<std::uint32_t>(i * block % 20);
                 if (i % 4 == 0)
                     me.view.rows.erase(key);
                 else

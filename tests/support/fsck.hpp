@@ -43,9 +43,9 @@ inline std::string fsck(segment const& where, std::uint32_t index)
         if ((hints.load() >> cell % 64 & 1) == 0)
             return "cell " + std::to_string(cell) + " is free and nobody will find it";
     }
-    for (std::uint32_t seat = 0; seat != memory.places().seats; ++seat)
-        if (memory.seat(seat).intent.armed.load() != 0)
-            return "seat " + std::to_string(seat) + " has an intent when nobody writes";
+    for (std::uint32_t block = 0; block != memory.places().blocks; ++block)
+        if (memory.block(block).intent.armed.load() != 0)
+            return "block " + std::to_string(block) + " has an intent when nobody writes";
     return {};
 }
 

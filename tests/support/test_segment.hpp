@@ -13,12 +13,12 @@
 
 namespace covey::test {
 
-// One seat: its participant and its view.
+// One block: its participant and its view.
 template <class State>
 struct member
 {
-    member(segment const& where, std::uint32_t seat, doorbells const& bells)
-        : who{where, seat, copy(bells)}
+    member(segment const& where, std::uint32_t block, doorbells const& bells)
+        : who{where, block, copy(bells)}
     {
         view.bind(who);
     }
@@ -38,18 +38,18 @@ template <class State>
 class test_segment
 {
   public:
-    explicit test_segment(std::uint32_t seats)
-        : memory{segment::create(State{}.described(), seats, "test")}
-        , bells{doorbells::make(seats)}
+    explicit test_segment(std::uint32_t blocks)
+        : memory{segment::create(State{}.described(), blocks, "test")}
+        , bells{doorbells::make(blocks)}
     {
-        for (std::uint32_t seat = 0; seat != seats; ++seat)
-            memory.open_seat(seat, {.pid = ::getpid(), .id = seat + 1, .generation = 1});
+        for (std::uint32_t block = 0; block != blocks; ++block)
+            memory.open_block(block, {.pid = ::getpid(), .id = block + 1, .generation = 1});
     }
 
     // A member over the segment's own mapping.
-    std::unique_ptr<member<State>> join(std::uint32_t seat) const
+    std::unique_ptr<member<State>> join(std::uint32_t block) const
     {
-        return std::make_unique<member<State>>(memory, seat, bells);
+        return std::make_unique<member<State>>(memory, block, bells);
     }
 
     // Another mapping of the same memory, as another process has it.

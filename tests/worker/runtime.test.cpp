@@ -93,8 +93,8 @@ class played_master
         }
         theirs.reset();
         channel_.emplace(loop_.get_executor(), std::move(mine));
-        memory_.open_seat(1, {.pid = pid_, .id = 7, .generation = 3});
-        memory_.open_seat(0, {.pid = ::getpid(), .id = 6, .generation = 3});
+        memory_.open_block(1, {.pid = pid_, .id = 7, .generation = 3});
+        memory_.open_block(0, {.pid = ::getpid(), .id = 6, .generation = 3});
         receive();
     }
     ~played_master()
@@ -115,7 +115,8 @@ class played_master
                                .id = 7,
                                .seat = 1,
                                .generation = 3,
-                               .seats = 2,
+                               .block = 1,
+                               .blocks = 2,
                                .name = "test",
                                .log_level = "error",
                                .log_format = "text",
@@ -125,7 +126,7 @@ class played_master
         std::vector<covey::shared_handle> bells;
         for (auto const& bell : bells_.handles())
             bells.push_back(covey::share(bell.duplicate()));
-        send(protocol::doorbells{.first_seat = 0}, std::move(bells));
+        send(protocol::doorbells{.first_block = 0}, std::move(bells));
         std::uint32_t const listeners = listening.is_open() ? 1 : 0;
         if (listeners == 1)
             send(protocol::listener{.index = 0, .address = "test"}, one(std::move(listening)));
