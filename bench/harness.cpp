@@ -157,14 +157,17 @@ void print_table(std::ostream& out, machine const& where, std::vector<finding> c
                        where.steal_percent > machine::steal_percent_quiet
                            ? ": the host was busy, so these figures are not to be quoted"
                            : "");
-    constexpr char const* row = "{:18} {:9} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7}  {}\n";
-    out << fmt::format(fmt::runtime(row), "case", "unit", "median", "mad", "p90", "p99", "p99.9",
-                       "max", "n", "ratio [least..most] to the baseline");
+    std::size_t widest = 0;
+    for (auto const& one : findings)
+        widest = std::max(widest, one.name.size());
+    constexpr char const* row = "{:{}} {:9} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7}  {}\n";
+    out << fmt::format(fmt::runtime(row), "case", widest, "unit", "median", "mad", "p90", "p99",
+                       "p99.9", "max", "n", "ratio [least..most] to the baseline");
     for (auto const& one : findings) {
         auto const tail = [&](double percentiles::*which) {
             return one.tails ? figure((*one.tails).*which) : "";
         };
-        out << fmt::format(fmt::runtime(row), one.name, one.unit, figure(one.rounds.median),
+        out << fmt::format(fmt::runtime(row), one.name, widest, one.unit, figure(one.rounds.median),
                            figure(one.rounds.mad), tail(&percentiles::p90), tail(&percentiles::p99),
                            tail(&percentiles::p999), tail(&percentiles::most), one.n, versus(one));
     }

@@ -11,7 +11,7 @@
 //
 // Every round takes each case once, at 1 kHz and then flat out; ratios are taken within a round.
 // bench/README.md tells what is timed and what the numbers mean.
-#include "notification_latency/child.hpp"
+#include "notification_latency/awake.hpp"
 #include "notification_latency/lanes.hpp"
 
 #include <CLI/CLI.hpp>
@@ -24,6 +24,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <harness.hpp>
+#include <harness_scratch.hpp>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -58,30 +59,6 @@ struct wishes
     bool pinned = false;
     bool awake = false;
     bool json = false;
-};
-
-// A folder for the receivers' notes, gone with this.
-class scratch
-{
-  public:
-    scratch()
-        : folder_{(std::filesystem::temp_directory_path() / "covey-bench-XXXXXX").string()}
-    {
-        if (::mkdtemp(folder_.data()) == nullptr)
-            throw std::runtime_error{"cannot make a folder like " + folder_};
-    }
-    ~scratch()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-    scratch(scratch const&) = delete;
-    scratch& operator=(scratch const&) = delete;
-
-    std::string file(std::string_view name) const { return fmt::format("{}/{}", folder_, name); }
-
-  private:
-    std::string folder_;
 };
 
 notes measure(lane const& one, run made)

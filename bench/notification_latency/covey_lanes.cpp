@@ -1,4 +1,3 @@
-#include "child.hpp"
 #include "lanes.hpp"
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <harness_child.hpp>
 #include <memory>
 #include <string>
 #include <string_view>

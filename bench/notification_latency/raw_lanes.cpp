@@ -1,4 +1,3 @@
-#include "child.hpp"
 #include "lanes.hpp"
 
 #include <array>
@@ -9,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <ctime>
+#include <harness_child.hpp>
 #include <memory>
 #include <new>
 #include <stdexcept>

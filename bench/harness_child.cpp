@@ -1,22 +1,16 @@
-#include "child.hpp"
-
-#include "run.hpp"
+#include "harness_child.hpp"
 
 #include <cerrno>
-#include <covey/protocol/handle.hpp>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -24,9 +18,9 @@ namespace covey::bench {
 
 namespace {
 
-[[noreturn]] void become(std::function<void()> const& body)
+[[noreturn]] void become(std::function<void()> const& body, int at_parents_death)
 {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_PDEATHSIG, at_parents_death);
     int code = 0;
     try {
         body();
@@ -39,28 +33,37 @@ namespace {
 
 } // namespace
 
-child::child(std::function<void()> const& body)
+child::child(std::function<void()> const& body, int at_our_death)
     : pid_{::fork()}
 {
     if (pid_ < 0)
         throw std::system_error{errno, std::system_category(), "fork"};
     if (pid_ == 0)
-        become(body);
+        become(body, at_our_death);
+}
+
+child child::of_program(std::string path, std::vector<std::string> words, handle const& output,
+                        int at_our_death)
+{
+    return child{[&] {
+                     handle nowhere;
+                     if (!output.is_open())
+                         nowhere = handle{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+                     ::dup2((output.is_open() ? output : nowhere).get(), STDOUT_FILENO);
+                     std::vector<char*> argv;
+                     argv.reserve(words.size() + 1);
+                     for (auto& word : words)
+                         argv.push_back(word.data());
+                     argv.push_back(nullptr);
+                     ::execv(path.c_str(), argv.data());
+                     throw std::system_error{errno, std::system_category(), "exec " + path};
+                 },
+                 at_our_death};
 }
 
 child child::of_this_program(std::vector<std::string> words)
 {
-    return child{[&] {
-        handle const nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
-        ::dup2(nowhere.get(), STDOUT_FILENO);
-        std::vector<char*> argv;
-        argv.reserve(words.size() + 1);
-        for (auto& word : words)
-            argv.push_back(word.data());
-        argv.push_back(nullptr);
-        ::execv("/proc/self/exe", argv.data());
-        throw std::system_error{errno, std::system_category(), "exec"};
-    }};
+    return of_program("/proc/self/exe", std::move(words));
 }
 
 child::child(child&& other) noexcept
@@ -92,18 +95,10 @@ void child::wait(std::chrono::milliseconds limit)
         throw std::runtime_error{fmt::format("ended with exit code {}", WEXITSTATUS(status))};
 }
 
-std::vector<child> keep_cpus_awake()
+void child::stop(std::chrono::milliseconds limit)
 {
-    std::vector<child> out;
-    for (unsigned cpu = 0; cpu != std::thread::hardware_concurrency(); ++cpu)
-        out.emplace_back([cpu] {
-            pin_to_cpu(cpu);
-            sched_param const least{};
-            ::sched_setscheduler(0, SCHED_IDLE, &least);
-            for (;;)
-                relax();
-        });
-    return out;
+    ::kill(pid_, SIGTERM);
+    wait(limit);
 }
 
 } // namespace covey::bench

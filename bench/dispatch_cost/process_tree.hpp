@@ -1,0 +1,24 @@
+// process_tree: what /proc says about a server's processes: who they are, the CPU time they have
+// had, the memory they hold.
+#pragma once
+
+#include <cstdint>
+#include <sys/types.h>
+#include <vector>
+
+namespace covey::bench {
+
+// The processes that `parent` has started and that are there now.
+std::vector<pid_t> children_of(pid_t parent);
+
+// `root` and everything below it.
+std::vector<pid_t> tree_of(pid_t root);
+
+// What the scheduler has given to all their threads. A process that has gone counts as nothing.
+std::int64_t cpu_ns(std::vector<pid_t> const& processes);
+
+// Proportional set size (proc(5), smaps) without covey's segment, which is a memfd: pages that n
+// processes map count for 1/n in each. Throws runtime_error when the process is not there.
+double pss_kib(pid_t process);
+
+} // namespace covey::bench
