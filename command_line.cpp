@@ -70,12 +70,64 @@ dispatch_policy dispatch(std::string const& text)
     return out;
 }
 
+giveup_action on_giveup(std::string const& text)
+{
+    giveup_action out{};
+    if (!parse(text, out))
+        throw std::invalid_argument{"choose keep, stop or exit"};
+    return out;
+}
+
+std::uint64_t count(std::string const& text)
+{
+    auto const number = whole_number(text);
+    if (!number || *number < 0)
+        throw std::invalid_argument{"give a number from 0"};
+    return static_cast<std::uint64_t>(*number);
+}
+
+// "300MiB", "1GiB", "65536".
+std::uint64_t bytes(std::string const& text)
+{
+    constexpr std::array<std::pair<std::string_view, int>, 4> units{
+        {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}}};
+    auto const digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    auto const number = whole_number(std::string_view{text}.substr(0, digits));
+    for (auto const& [unit, shift] : units)
+        if (unit == std::string_view{text}.substr(digits) && number && *number < (1LL << 32))
+            return static_cast<std::uint64_t>(*number) << shift;
+    throw std::invalid_argument{"give a size such as 300MiB or 1GiB"};
+}
+
+// "10/60s": more than 10 failures in 60 seconds.
+void restart_limit(std::string const& text, restart_options& into)
+{
+    auto const slash = std::min(text.find('/'), text.size());
+    auto const number = whole_number(std::string_view{text}.substr(0, slash));
+    if (!number || *number < 0 || *number > 1'000'000 || slash == text.size())
+        throw std::invalid_argument{"give a number and a time such as 10/60s; 0/1s never gives up"};
+    into.intensity = static_cast<std::uint32_t>(*number);
+    into.period = duration<milliseconds>(std::string_view{text}.substr(slash + 1));
+}
+
+flag time_flag(std::string name, std::string help, milliseconds& into)
+{
+    return {std::move(name), std::move(help),
+            [&into](std::string const& word) { into = duration<milliseconds>(word); }};
+}
+
+flag text_flag(std::string name, std::string help, std::string& into)
+{
+    return {std::move(name), std::move(help), [&into](std::string const& word) { into = word; }};
+}
+
 // What every program of covey has. They store into `into`, which must outlive them.
 std::vector<flag> standard_flags(options& into)
 {
     return {
         {"--listen",
-         "Serve on HOST:PORT, [V6]:PORT or unix:PATH; port 0 picks one. May be repeated",
+         "Serve on HOST:PORT, [V6]:PORT, unix:PATH or systemd:NAME; port 0 picks one. May be "
+         "repeated",
          [&into, first = true](std::string const& word) mutable {
              if (std::exchange(first, false))
                  into.listen.clear(); // flags replace what the code said, together
@@ -83,17 +135,44 @@ std::vector<flag> standard_flags(options& into)
          }},
         {"--workers", "How many worker processes, 1 to 256, or auto: one for each CPU",
          [&into](std::string const& word) { into.workers = workers(word); }},
+        {"--workers-max", "As far as they can be scaled, 1 to 256, or auto: twice as many",
+         [&into](std::string const& word) { into.workers_max = workers(word); }},
         {"--dispatch",
          "How connections reach workers: shared, round_robin, least_loaded or reuseport",
          [&into](std::string const& word) { into.dispatch = dispatch(word); }},
-        {"--drain-deadline", "How long a stopping worker may finish what is in flight: 30s, 500ms",
-         [&into](std::string const& word) { into.drain_deadline = duration<milliseconds>(word); }},
+        time_flag("--drain-deadline",
+                  "How long a stopping worker may finish what is in flight: 30s, 500ms",
+                  into.drain_deadline),
+        time_flag("--close-spread",
+                  "Over what time idle connections of a worker that is replaced end: 1s",
+                  into.close_spread),
+        time_flag("--ready-timeout", "Until when a starting worker must be ready: 30s",
+                  into.ready_timeout),
+        time_flag("--hang-timeout",
+                  "A worker that does not turn its loop for so long is aborted: 60s; 0s never",
+                  into.hang_timeout),
+        {"--restart-limit", "Give up after more failures in a time than this: 10/60s; 0/1s never",
+         [&into](std::string const& word) { restart_limit(word, into.restart); }},
+        {"--on-giveup", "Then keep what still runs, stop, or exit at once: keep, stop, exit",
+         [&into](std::string const& word) { into.restart.on_giveup = on_giveup(word); }},
+        {"--recycle-requests", "Replace a worker after about so many requests; 0 never",
+         [&into](std::string const& word) { into.recycle.requests = count(word); }},
+        {"--recycle-memory", "Replace a worker that uses more memory than this: 300MiB; 0 never",
+         [&into](std::string const& word) { into.recycle.memory_bytes = bytes(word); }},
+        time_flag("--recycle-age", "Replace a worker after about this time: 60m; 0s never",
+                  into.recycle.age),
+        text_flag("--user", "Whose rights workers have: a name or a number", into.user),
+        text_flag("--group", "The group of workers, instead of the user's", into.group),
+        {"--pin-cpus", "Keep each seat's worker on one CPU: yes or no",
+         [&into](std::string const& word) {
+             if (word != "yes" && word != "no")
+                 throw std::invalid_argument{"say yes or no"};
+             into.pin_cpus = word == "yes";
+         }},
         {"--busy-poll", "How long a worker looks for changes before it sleeps: 0us, 50us",
          [&into](std::string const& word) { into.busy_poll = duration<microseconds>(word); }},
-        {"--log-level", "debug, info, warning, error or off",
-         [&into](std::string const& word) { into.log_level = word; }},
-        {"--log-format", "text or json",
-         [&into](std::string const& word) { into.log_format = word; }},
+        text_flag("--log-level", "debug, info, warning, error or off", into.log_level),
+        text_flag("--log-format", "text or json", into.log_format),
     };
 }
 

@@ -23,7 +23,8 @@ std::string parse_unix(std::string_view path, listen_address& into)
                            path, path.size(), unix_path_bytes_max);
     if (path.find('\0') != std::string_view::npos)
         return "listen on unix: the path has a zero byte in it; choose a path of the file system";
-    into = {.host = {}, .port = 0, .path = std::string{path}};
+    into = {};
+    into.path = path;
     return {};
 }
 
@@ -33,6 +34,13 @@ std::string parse(std::string_view text, listen_address& into)
 {
     if (text.starts_with("unix:"))
         return parse_unix(text.substr(5), into);
+    if (text.starts_with("systemd:")) {
+        into = {};
+        into.name = text.substr(8);
+        return into.is_inherited() ? ""
+                                   : "listen on systemd: the name is missing; write the socket "
+                                     "unit's FileDescriptorName=, as in systemd:web";
+    }
 
     bool const bracketed = text.starts_with('[');
     auto const close = bracketed ? text.find(']') : std::string_view::npos;
@@ -52,7 +60,9 @@ std::string parse(std::string_view text, listen_address& into)
     std::uint16_t port = 0;
     if (!parse_port(text.substr(colon + 1), port))
         return fmt::format("listen on '{}': the port is not a number from 0 to 65535", text);
-    into = {.host = std::string{host}, .port = port, .path = {}};
+    into = {};
+    into.host = host;
+    into.port = port;
     return {};
 }
 

@@ -24,6 +24,12 @@ constexpr std::array<std::pair<dispatch_policy, std::string_view>, 4> policies{{
     {dispatch_policy::reuseport, "reuseport"},
 }};
 
+constexpr std::array<std::pair<giveup_action, std::string_view>, 3> giveup_actions{{
+    {giveup_action::keep, "keep"},
+    {giveup_action::stop, "stop"},
+    {giveup_action::exit, "exit"},
+}};
+
 constexpr std::size_t name_bytes_max = 32; // the segment's header has room for as many
 constexpr auto duration_max = 24h * 365;   // keeps every sum of deadlines far from overflow
 
@@ -64,13 +70,41 @@ std::string wrong_durations(options const& given)
         std::chrono::microseconds value;
         std::chrono::microseconds least;
     };
+    auto const& restart = given.restart;
     for (auto const& [word, value, least] :
          {row{"drain_deadline", given.drain_deadline, 0us},
-          row{"kill_after", given.kill_after, 0us}, row{"ready_timeout", given.ready_timeout, 1ms},
+          row{"kill_after", given.kill_after, 0us}, row{"close_spread", given.close_spread, 0us},
+          row{"boot_timeout", given.boot_timeout, 1ms},
+          row{"ready_timeout", given.ready_timeout, 1ms},
+          row{"hang_timeout", given.hang_timeout, 0us},
+          row{"restart.backoff_min", restart.backoff_min, 1ms},
+          row{"restart.backoff_max", restart.backoff_max, 1ms},
+          row{"restart.healthy_after", restart.healthy_after, 0us},
+          row{"restart.period", restart.period, 1ms}, row{"recycle.age", given.recycle.age, 0us},
           row{"busy_poll", given.busy_poll, 0us}})
         if (value < least || value > duration_max)
             return fmt::format("{} is out of range: choose a time from {} to a year", word,
                                least == 0us ? "0" : "1 ms");
+    if (restart.backoff_max < restart.backoff_min)
+        return "restart.backoff_max is below restart.backoff_min: choose a longer one";
+    return {};
+}
+
+std::string wrong_numbers(options const& given)
+{
+    if (given.workers > workers_limit)
+        return fmt::format("workers is {}: choose at most {}, or 0 for one per CPU", given.workers,
+                           workers_limit);
+    if (given.workers_max > workers_limit)
+        return fmt::format("workers_max is {}: choose at most {}, or 0 for twice the workers",
+                           given.workers_max, workers_limit);
+    if (given.workers_max != 0 && given.workers_max < given.worker_count())
+        return fmt::format("workers_max is {} and there are {} workers: choose at least as many",
+                           given.workers_max, given.worker_count());
+    if (given.reload_at_once == 0)
+        return "reload_at_once is 0: choose how many workers a reload starts at a time, 1 or more";
+    if (given.generations_max < 2)
+        return "generations_max is below 2: a reload needs an old and a new generation";
     return {};
 }
 
@@ -124,9 +158,8 @@ std::string options::validate() const
         return wrong;
     if (auto wrong = wrong_listen(listen); !wrong.empty())
         return wrong;
-    if (workers > workers_limit)
-        return fmt::format("workers is {}: choose at most {}, or 0 for one per CPU", workers,
-                           workers_limit);
+    if (auto wrong = wrong_numbers(*this); !wrong.empty())
+        return wrong;
     if (covey::name(dispatch) == "unknown")
         return "dispatch is no policy: choose shared, round_robin, least_loaded or reuseport";
     if (auto wrong = wrong_durations(*this); !wrong.empty())
@@ -134,6 +167,30 @@ std::string options::validate() const
     if (auto wrong = wrong_log(*this); !wrong.empty())
         return wrong;
     return wrong_flags(flags);
+}
+
+std::string_view name(giveup_action action)
+{
+    for (auto const& [value, word] : giveup_actions)
+        if (value == action)
+            return word;
+    return "unknown";
+}
+
+bool parse(std::string_view word, giveup_action& into)
+{
+    for (auto const& [value, known] : giveup_actions)
+        if (known == word) {
+            into = value;
+            return true;
+        }
+    return false;
+}
+
+std::uint32_t options::worker_limit() const
+{
+    auto const count = worker_count();
+    return workers_max != 0 ? workers_max : std::min(2 * count, workers_limit);
 }
 
 std::uint32_t options::worker_count() const

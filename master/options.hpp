@@ -30,6 +30,9 @@ enum class giveup_action {
     exit, // the cluster stops at once, and run() returns 1
 };
 
+std::string_view name(giveup_action action);
+bool parse(std::string_view word, giveup_action& into);
+
 // When workers that end unasked are started again. Planned ends (stop, reload, recycle, scale)
 // never count.
 struct restart_options
@@ -75,7 +78,8 @@ struct options
     // In logs and in the segment's header; 1 to 32 characters.
     std::string name = "covey";
 
-    // "HOST:PORT", "[V6]:PORT" or "unix:PATH"; port 0 picks one. Non-empty.
+    // "HOST:PORT", "[V6]:PORT" or "unix:PATH"; port 0 picks one. "systemd:NAME" is a socket that
+    // the service manager hands over (FileDescriptorName=NAME in its unit). Non-empty.
     std::vector<std::string> listen = {"127.0.0.1:8080"};
 
     // 0 means auto: the CPUs this process may use (affinity and cgroup quota). At most 256.
@@ -110,6 +114,14 @@ struct options
     // So many generations may be alive, the draining ones included; a reload waits.
     std::uint32_t generations_max = 3;
 
+    // Whose rights workers have, names or numbers; the listeners are bound before that. Empty: the
+    // master's own. A user comes with its groups, unless a group is named.
+    std::string user;
+    std::string group;
+
+    // The worker in seat n runs on the n-th of the CPUs this process may use, and on no other.
+    bool pin_cpus = false;
+
     // As far as the cluster can be scaled; 0 means twice the workers it starts with.
     std::uint32_t workers_max = 0;
 
@@ -128,6 +140,9 @@ struct options
 
     // `workers`, or what auto means on this machine; at least 1.
     std::uint32_t worker_count() const;
+
+    // `workers_max`, or what 0 means.
+    std::uint32_t worker_limit() const;
 };
 
 } // namespace covey

@@ -59,6 +59,25 @@ TEST_CASE("options name the first thing that is wrong and what to do", "[master]
          "kill_after is out of range: choose a time from 0 to a year"},
         {[](options& o) { o.ready_timeout = 0ms; },
          "ready_timeout is out of range: choose a time from 1 ms to a year"},
+        {[](options& o) { o.hang_timeout = -1ms; },
+         "hang_timeout is out of range: choose a time from 0 to a year"},
+        {[](options& o) { o.restart.period = 0ms; },
+         "restart.period is out of range: choose a time from 1 ms to a year"},
+        {[](options& o) { o.restart.backoff_max = 50ms; },
+         "restart.backoff_max is below restart.backoff_min: choose a longer one"},
+        {[](options& o) { o.workers_max = 257; },
+         "workers_max is 257: choose at most 256, or 0 for twice the workers"},
+        {[](options& o) {
+             o.workers = 4;
+             o.workers_max = 3;
+         },
+         "workers_max is 3 and there are 4 workers: choose at least as many"},
+        {[](options& o) { o.reload_at_once = 0; },
+         "reload_at_once is 0: choose how many workers a reload starts at a time, 1 or more"},
+        {[](options& o) { o.generations_max = 1; },
+         "generations_max is below 2: a reload needs an old and a new generation"},
+        row_for("systemd:", "listen on systemd: the name is missing; write the socket unit's "
+                            "FileDescriptorName=, as in systemd:web"),
         {[](options& o) { o.busy_poll = -1us; },
          "busy_poll is out of range: choose a time from 0 to a year"},
         {[](options& o) { o.log_level = "loud"; },
@@ -99,6 +118,19 @@ TEST_CASE("a dispatch policy is known by its name", "[master][options]")
     dispatch_policy untouched = dispatch_policy::reuseport;
     CHECK_FALSE(parse("fastest", untouched));
     CHECK(untouched == dispatch_policy::reuseport);
+}
+
+TEST_CASE("a cluster can be scaled to twice its workers, or as far as was asked for",
+          "[master][options]")
+{
+    options asked;
+    asked.workers = 7;
+    CHECK(asked.worker_limit() == 14);
+    asked.workers_max = 9;
+    CHECK(asked.worker_limit() == 9);
+    asked.workers = 200;
+    asked.workers_max = 0;
+    CHECK(asked.worker_limit() == workers_limit);
 }
 
 TEST_CASE("the number of workers is what was asked for, or one per CPU that is allowed",
