@@ -29,11 +29,26 @@ server::~server()
         each->close();
 }
 
+namespace {
+
+// A number the kernel keeps about a socket; -1 when it is none.
+int option(handle const& of, int name)
+{
+    int value = -1;
+    ::socklen_t size = sizeof value;
+    return ::getsockopt(of.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+} // namespace
+
 void server::open(handle connection)
 {
-    int family = AF_UNSPEC;
-    ::socklen_t size = sizeof family;
-    ::getsockopt(connection.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+    // A session on anything else would wait for a request that cannot come.
+    if (option(connection, SO_TYPE) != SOCK_STREAM) {
+        log::warning("connection dropped: not a stream socket");
+        return;
+    }
+    int const family = option(connection, SO_DOMAIN);
     if (family == AF_INET || family == AF_INET6) {
         int const on = 1; // an answer is one write; Nagle would only hold back the next
         ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -44,7 +44,7 @@ class server
     server(server const&) = delete;
     server& operator=(server const&) = delete;
 
-    // Serves a connected stream socket, TCP or Unix. One that cannot be watched is closed.
+    // Serves a connected stream socket, TCP or Unix. What is none, or cannot be watched, is closed.
     void open(handle connection);
 
     // From now on every answer is its connection's last; idle connections and event streams end.
