@@ -17,6 +17,7 @@
 #include "error.hpp"
 #include "handle.hpp"
 #include "messages.hpp"
+#include "send_status.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -31,13 +32,7 @@ namespace covey::protocol {
 
 namespace net = boost::asio;
 
-enum class send_status {
-    sent,        // handed to the kernel
-    queued,      // will be; keep sending if you must
-    would_block, // refused: queued_bytes_max is reached. Wait for async_drained.
-    closed,      // refused: the channel has ended
-    invalid,     // refused: above frame_bytes_max or handles_max, or an empty handle
-};
+using covey::send_status;
 
 struct channel_limits
 {

@@ -205,12 +205,22 @@ frame encode(from_worker const& message)
     return encode_any(message);
 }
 
+frame encode(from_peer const& message)
+{
+    return encode_any(message);
+}
+
 error_code decode(frame const& in, std::size_t handles, from_master& out)
 {
     return decode_any(in, handles, out);
 }
 
 error_code decode(frame const& in, std::size_t handles, from_worker& out)
+{
+    return decode_any(in, handles, out);
+}
+
+error_code decode(frame const& in, std::size_t handles, from_peer& out)
 {
     return decode_any(in, handles, out);
 }

@@ -1,4 +1,4 @@
-// codec: message to frame body and back. codec.cpp is the only file that includes msgpack.
+// codec: message to frame body and back. codec.cpp includes msgpack.
 //
 // A frame on the wire is a header of 16 bytes, little-endian, and a body:
 //   0  u32 length    bytes of the body, 0 .. frame_bytes_max
@@ -29,6 +29,7 @@ struct frame
 
 frame encode(from_master const& message);
 frame encode(from_worker const& message);
+frame encode(from_peer const& message);
 
 // Decodes what a peer sent, trusting nothing: errors unknown_message, bad_message, wrong_handles.
 // Unpack limits: one array of no more than the message's members, nothing nested in it, strings
@@ -36,5 +37,6 @@ frame encode(from_worker const& message);
 // body's size and a little. On an error `out` is as it was.
 boost::system::error_code decode(frame const& in, std::size_t handles, from_master& out);
 boost::system::error_code decode(frame const& in, std::size_t handles, from_worker& out);
+boost::system::error_code decode(frame const& in, std::size_t handles, from_peer& out);
 
 } // namespace covey::protocol

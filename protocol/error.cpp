@@ -34,6 +34,12 @@ class error_category final : public boost::system::error_category
             return "handles were lost on the way: this process has too many descriptors open";
         case error::wrong_version:
             return "the peer speaks another protocol version";
+        case error::request_failed:
+            return "the peer could not answer the request";
+        case error::too_many_requests:
+            return "too many requests wait for their replies";
+        case error::handles_undelivered:
+            return "the peer could not take the handles: it has too many descriptors open";
         }
         return "unknown protocol error " + std::to_string(value);
     }

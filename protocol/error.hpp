@@ -1,4 +1,4 @@
-// What can go wrong on a channel, each told by when it happens.
+// What can go wrong on a channel and in a conversation, each told by when it happens.
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -27,6 +27,12 @@ enum class error {
     handles_lost,
     // The peer speaks another protocol version.
     wrong_version,
+    // A request was answered by a failure: the peer's handler threw. The message says what.
+    request_failed,
+    // As many requests as may already wait for their replies.
+    too_many_requests,
+    // The peer could not take a message's handles, asked again and again: its table is full.
+    handles_undelivered,
 };
 
 boost::system::error_code make_error_code(error code) noexcept;

@@ -175,6 +175,18 @@ struct change
 };
 BOOST_DESCRIBE_STRUCT(change, (), (field, kind, revision, key, row))
 
+enum class talk_kind : std::uint8_t {
+    message = 0,   // number: 0, or one to acknowledge its handles by
+    request = 1,   // number: for its reply, and to acknowledge its handles by
+    reply = 2,     // to the peer's request of that number
+    failure = 3,   // in its place; the body says why
+    taken = 4,     // the handles of the peer's message or request have arrived
+    lost = 5,      // they have not: send them again
+    again = 6,     // the handles of an earlier message or request, without its body
+    withdrawn = 7, // they will not come: forget it
+    credit = 8,    // number: bytes that the application has taken
+};
+
 // What applications say to each other; messenger.hpp gives it its meaning. No application can say
 // anything else, so none can forge a message of the house. Handles: as many as there are kinds.
 struct talk
@@ -191,5 +203,6 @@ using from_master =
     std::variant<welcome, doorbells, listener, begin, connection, stop, change, talk>;
 using from_worker = std::variant<hello, refused, listening, ready, suicide, awake, accepted,
                                  rejected, watch_changes, change, talk>;
+using from_peer = std::variant<talk>; // on a channel that carries applications alone
 
 } // namespace covey::protocol

@@ -76,7 +76,7 @@ foreach(library boost/beast/http.hpp spdlog/spdlog.h CLI/CLI.hpp msgpack.hpp)
 endforeach()
 layers(cluster.hpp "#pragma once\n#include <CLI/CLI.hpp>\n" "includes CLI/ in a header")
 layers(shm/map.cpp "#include <msgpack/object.hpp>\n"
-  "includes msgpack, which only protocol/codec.cpp may")
+  "includes msgpack, which only protocol/codec.cpp and datum_codec.cpp may")
 layers(protocol/channel.cpp "int n = CMSG_LEN(4);\n" "uses a CMSG_ macro")
 layers(tests/shm/map.test.cpp "int n = pthread_mutex_destroy(&m);\n" "destroys a mutex")
 layers(examples/hello.cpp "#include <covey/protocol/detail/ancillary.hpp>\n"
