@@ -41,6 +41,13 @@ http::response never(http::request const&)
         ::pause();
 }
 
+// Computes for ever.
+http::response spin(http::request const&)
+{
+    for (unsigned volatile turns = 0;;)
+        turns = turns + 1;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -66,5 +73,6 @@ int main(int argc, char** argv)
         });
         worker.get("/slow", slow);
         worker.get("/never", never);
+        worker.get("/spin", spin);
     });
 }
