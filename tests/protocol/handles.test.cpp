@@ -120,6 +120,26 @@ TEST_CASE("a queue of frames with and without handles keeps its order", "[handle
     }
 }
 
+TEST_CASE("a handle sent twice arrives twice and stays its owner's, one given away is refused",
+          "[handles]")
+{
+    two_channels pair;
+    auto const kept = test::named_handle("kept");
+    CHECK(pair.left.send({7, "one"}, {kept}) == send_status::sent);
+    CHECK(pair.left.send({7, "two"}, {kept}) == send_status::sent);
+    handle given = test::make_handle();
+    handle const taken = std::move(given);
+    CHECK(pair.left.send({7, "three"}, {share(std::move(given))}) == send_status::invalid);
+    CHECK(pair.left.send({7, "four"}) == send_status::sent);
+    inbox in;
+    in.listen(pair.right);
+    REQUIRE(run_until(pair.loop, [&] { return in.items.size() == 3; }));
+    CHECK(test::name_of(in.items[0].handles.at(0)) == "kept");
+    CHECK(test::name_of(in.items[1].handles.at(0)) == "kept");
+    CHECK(in.items[2].frame.body == "four");
+    CHECK(test::name_of(*kept) == "kept");
+}
+
 TEST_CASE("a handle whose frame is glued to older bytes goes to its own frame", "[handles]")
 {
     raw_peer peer;
