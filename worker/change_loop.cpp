@@ -2,9 +2,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <covey/protocol/log.hpp>
-#include <exception>
-#include <string>
 #include <utility>
 
 namespace covey {
@@ -60,17 +57,16 @@ void change_loop::turn()
         come_round();
 }
 
-// Whether there was something to tell. A handler that throws costs its change, not the worker.
+// Whether there was something to tell. A handler that throws costs its change and, by way of the
+// loop, the worker its place (runtime.hpp); who is left hears the other changes until then.
 bool change_loop::tell()
 {
     try {
         return changes_.dispatch() > 0;
-    } catch (std::exception const& failed) {
-        log::error("on_change: " + std::string{failed.what()});
     } catch (...) {
-        log::error("on_change: an exception that is no std::exception");
+        come_round();
+        throw;
     }
-    return true;
 }
 
 void change_loop::wait()
@@ -80,9 +76,9 @@ void change_loop::wait()
                               if (failed)
                                   return;
                               last_news_ = clock::now();
+                              wait();
                               if (!coming_)
                                   turn();
-                              wait();
                           });
 }
 

@@ -1,13 +1,15 @@
 #include "runtime.hpp"
 
 #include "change_loop.hpp"
+#include "departure.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "intake.hpp"
+#include "introduction.hpp"
+#include "pulse.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/protocol/channel.hpp>
 #include <covey/protocol/log.hpp>
@@ -16,16 +18,37 @@
 #include <covey/shm/state.hpp>
 #include <csignal>
 #include <exception>
-#include <iterator>
 #include <optional>
-#include <stdexcept>
 #include <unistd.h>
 #include <utility>
 
 namespace covey {
 
 using boost::system::error_code;
+using std::chrono::milliseconds;
 namespace exits = protocol::worker_exit;
+
+namespace {
+
+constexpr int exit_uncaught = 1;
+constexpr std::size_t reason_bytes_max = 4096; // of a suicide: it goes into the master's log
+
+// Over this long idle connections and streams end when nobody has said how long: their clients come
+// back to siblings, and shall not come all at once.
+constexpr milliseconds own_spread{1'000};
+
+std::string described(std::exception_ptr const& failed)
+{
+    try {
+        std::rethrow_exception(failed);
+    } catch (std::exception const& error) {
+        return error.what();
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+} // namespace
 
 // The parts in the order they stand on one another; they go in the opposite one.
 struct runtime::core
@@ -40,12 +63,16 @@ struct runtime::core
     // ---- the conversation ----
     void converse();
     void hear(protocol::envelope<protocol::from_master> in);
-    void meet(protocol::welcome const& introduced, std::vector<handle> handles);
     void begin();
-    void refuse(std::string reason);
     void serve(protocol::connection const& passed, std::vector<handle> handles);
-    void drain(std::chrono::milliseconds within);
-    void leave(int code);
+    void channel_ended(error_code reason);
+
+    // ---- the ways out ----
+    void refuse(std::string const& reason);
+    void not_yet(std::string const& reason);
+    void suicide(std::string const& reason);
+    void uncaught(std::string const& what);
+    milliseconds drain_deadline() const { return milliseconds{told.who().drain_deadline_ms}; }
 
     // ---- the parts ----
     runtime& self;
@@ -54,25 +81,23 @@ struct runtime::core
     net::io_context loop{1};
     protocol::worker_channel channel;
     net::signal_set signals{loop};
-    net::steady_timer deadline{loop};
+    pid_t const parent = ::getppid();
 
-    protocol::welcome introduction;
+    introduction told;
     worker_identity identity;
-    std::vector<handle> lent; // the segment
-    std::vector<handle> bells;
-    std::vector<handle> listening;
 
     http::router routes;
     std::optional<participant> who;
+    std::optional<pulse> beats;
     std::optional<subscription> changes;
     std::optional<change_loop> telling;
     std::optional<http::server> server;
     std::optional<intake> arrivals;
+    departure leaving{loop, channel};
     std::function<void(relayed_change const&)> relayed;
 
     bool is_ready = false;
-    bool is_draining = false;
-    std::optional<int> exit_code;
+    int uncaught_exceptions = 0;
 };
 
 namespace {
@@ -97,16 +122,16 @@ worker_load as_load(http::traffic const& now)
 void runtime::core::converse()
 {
     channel.async_receive([this](error_code failed, protocol::envelope<protocol::from_master> in) {
-        if (exit_code)
+        if (leaving.is_over())
             return;
-        if (failed && failed != protocol::error::handles_lost) {
-            if (failed != protocol::error::closed)
-                log::error("the channel has ended: " + failed.message());
-            // Nobody could stop this worker any more, nor start it again.
-            return leave(exits::planned);
-        }
+        if (failed && failed != protocol::error::handles_lost)
+            return channel_ended(failed);
+        if (failed)
+            told.handles_were_lost();
+        converse(); // first: what is heard may call a handler that throws
         hear(std::move(in));
-        converse();
+        if (beats)
+            beats->beat();
     });
 }
 
@@ -114,72 +139,64 @@ void runtime::core::hear(protocol::envelope<protocol::from_master> in)
 {
     std::visit(
         overloaded{
-            [&](protocol::welcome const& introduced) { meet(introduced, std::move(in.handles)); },
-            [&](protocol::doorbells const&) {
-                std::move(in.handles.begin(), in.handles.end(), std::back_inserter(bells));
+            [&](protocol::welcome const& said) {
+                identity = {said.id, said.seat, said.generation, said.name};
+                told.hear(said, std::move(in.handles));
             },
-            [&](protocol::listener const&) {
-                std::move(in.handles.begin(), in.handles.end(), std::back_inserter(listening));
+            [&](protocol::doorbells const& said) { told.hear(said, std::move(in.handles)); },
+            [&](protocol::listener const& said) { told.hear(said, std::move(in.handles)); },
+            [&](protocol::begin const& said) {
+                told.hear(said, std::move(in.handles));
+                begin();
             },
-            [&](protocol::begin const&) { begin(); },
             [&](protocol::connection const& passed) { serve(passed, std::move(in.handles)); },
             [&](protocol::stop const& asked) {
-                drain(std::chrono::milliseconds{asked.deadline_ms});
+                leaving.drain(milliseconds{asked.deadline_ms}, milliseconds{asked.spread_ms});
             },
             [&](protocol::talk const&) {},
-            [&](protocol::change const& told) {
+            [&](protocol::change const& told_change) {
                 if (relayed)
-                    relayed({told.field, told.kind, told.revision, told.key, told.row});
+                    relayed({told_change.field, told_change.kind, told_change.revision,
+                             told_change.key, told_change.row});
             },
         },
         in.message);
 }
 
-void runtime::core::meet(protocol::welcome const& introduced, std::vector<handle> handles)
-{
-    introduction = introduced;
-    identity = {.id = introduced.id,
-                .seat = introduced.seat,
-                .generation = introduced.generation,
-                .name = introduced.name};
-    lent = std::move(handles);
-    auto least = log::level::info;
-    auto form = log::format::text;
-    log::parse(introduced.log_level, least);
-    log::parse(introduced.log_format, form);
-    log::configure("worker " + std::to_string(introduced.seat), least, form);
-}
-
 // Everything a worker needs is here: attach, set up, report.
 void runtime::core::begin()
 {
-    if (is_ready || exit_code)
+    if (is_ready || leaving.is_over())
         return;
-    if (introduction.version != protocol::version)
-        return refuse("the master speaks protocol version " + std::to_string(introduction.version) +
-                      ", this program " + std::to_string(protocol::version));
+    if (auto const wrong = told.wrong(); !wrong.empty())
+        return refuse(wrong);
+    auto const& plan = told.who();
     try {
-        if (lent.size() != 1)
-            throw std::runtime_error{"the master's segment was lost on the way"};
-        if (bells.size() != introduction.blocks)
-            throw std::runtime_error{std::to_string(bells.size()) + " doorbells came for " +
-                                     std::to_string(introduction.blocks) + " blocks"};
-        auto const memory = segment::attach(lent.front(), view.described());
-        lent.clear();
-        who.emplace(memory, introduction.block, doorbells{std::move(bells)});
+        auto const memory = segment::attach(std::exchange(told.segment, {}), view.described());
+        who.emplace(memory, plan.block, doorbells{std::move(told.bells)});
+        beats.emplace(loop, *who, milliseconds{plan.beat_ms},
+                      [this] { channel.send(protocol::awake{}); });
         view.bind(*who);
         changes.emplace(*who);
-        server.emplace(loop, routes, http::limits{},
-                       [this](http::traffic const& now) { who->set_load(as_load(now)); });
+        server.emplace(loop, routes, http::limits{}, [this](http::traffic const& now) {
+            who->set_load(as_load(now));
+            beats->connections(now.connections);
+        });
         arrivals.emplace(loop, *server);
         set_up(self);
-        telling.emplace(loop, *changes, std::chrono::microseconds{introduction.busy_poll_us});
-        for (auto& each : listening)
-            arrivals->listen(std::move(each));
-        listening.clear();
+        telling.emplace(loop, *changes, std::chrono::microseconds{plan.busy_poll_us});
+        for (auto& each : told.addresses) {
+            if (each.listening.is_open())
+                arrivals->listen(std::move(each.listening));
+            channel.send(protocol::listening{each.index});
+        }
+        told.go_back_to_standard_error();
+    } catch (temporary_failure const& failed) {
+        return not_yet(failed.what());
     } catch (std::exception const& failed) {
         return refuse(failed.what());
     }
+    leaving.serves(*arrivals, *server);
     who->set_load(as_load(no_traffic));
     is_ready = true;
     channel.send(protocol::ready{});
@@ -187,17 +204,9 @@ void runtime::core::begin()
         channel.send(protocol::watch_changes{});
 }
 
-// The reason is the last word: it leaves before the process does.
-void runtime::core::refuse(std::string reason)
-{
-    log::error("cannot serve: " + reason);
-    channel.send(protocol::refused{std::move(reason)});
-    channel.async_drained([this](error_code) { leave(exits::fatal); });
-}
-
 void runtime::core::serve(protocol::connection const& passed, std::vector<handle> handles)
 {
-    if (handles.size() != 1 || !is_ready || is_draining) {
+    if (handles.size() != 1 || !is_ready || leaving.is_draining()) {
         channel.send(protocol::rejected{passed.ticket});
         return;
     }
@@ -207,33 +216,52 @@ void runtime::core::serve(protocol::connection const& passed, std::vector<handle
     arrivals->take(std::move(handles.front()));
 }
 
-// Asked again, the earlier deadline holds.
-void runtime::core::drain(std::chrono::milliseconds within)
+// A master that ends the conversation lets its worker finish; a worker whose master is dead, to
+// whom nobody could say anything any more, does not go on without one.
+void runtime::core::channel_ended(error_code reason)
 {
-    auto const at = std::chrono::steady_clock::now() + within;
-    if (!is_ready || within.count() == 0)
-        return leave(exits::planned);
-    if (is_draining && deadline.expiry() <= at)
-        return;
-    deadline.expires_at(at);
-    deadline.async_wait([this](error_code stopped) {
-        if (!stopped) {
-            log::warning("the drain's deadline has passed; " +
-                         std::to_string(server->load().connections) + " connections are cut");
-            leave(exits::planned);
-        }
-    });
-    if (std::exchange(is_draining, true))
-        return;
-    arrivals->stop();
-    server->drain([this] { leave(exits::planned); });
+    if (reason != protocol::error::closed)
+        log::error("the channel has ended: " + reason.message());
+    if (::getppid() != parent)
+        return leaving.leave(exits::planned);
+    leaving.drain(drain_deadline(), own_spread);
 }
 
-void runtime::core::leave(int code)
+// ---- the ways out
+// -------------------------------------------------------------------------------
+
+void runtime::core::refuse(std::string const& reason)
 {
-    if (!exit_code)
-        exit_code = code;
-    loop.stop();
+    log::error("cannot serve: " + reason);
+    channel.send(protocol::refused{reason});
+    leaving.leave(exits::fatal);
+}
+
+// No message of its own: what a worker wrote to standard error before it was ready is what the
+// master tells about its end.
+void runtime::core::not_yet(std::string const& reason)
+{
+    log::error("cannot serve yet: " + reason);
+    leaving.leave(exits::temporary);
+}
+
+void runtime::core::suicide(std::string const& reason)
+{
+    log::warning("leaves: " + reason);
+    if (leaving.is_draining())
+        return;
+    channel.send(protocol::suicide{reason.substr(0, reason_bytes_max)});
+    leaving.drain(drain_deadline(), own_spread);
+}
+
+// The first costs the worker its place, not its clients their answers; who then goes on throwing is
+// past helping.
+void runtime::core::uncaught(std::string const& what)
+{
+    log::error("uncaught exception: " + what);
+    if (++uncaught_exceptions > 1)
+        return leaving.leave(exit_uncaught);
+    suicide("uncaught exception: " + what);
 }
 
 runtime::runtime(handle channel, state& view, std::function<void(runtime&)> set_up)
@@ -252,13 +280,20 @@ int runtime::run()
     parts.signals.add(SIGTERM);
     parts.signals.async_wait([&parts](error_code stopped, int) {
         if (!stopped)
-            parts.drain(std::chrono::milliseconds{parts.introduction.drain_deadline_ms});
+            parts.suicide("SIGTERM");
     });
 
     parts.channel.send(protocol::hello{.version = protocol::version, .pid = ::getpid()});
     parts.converse();
-    parts.loop.run();
-    return parts.exit_code.value_or(exits::temporary);
+    for (bool over = false; !over;) {
+        try {
+            parts.loop.run();
+            over = true;
+        } catch (...) {
+            parts.uncaught(described(std::current_exception()));
+        }
+    }
+    return parts.leaving.code().value_or(exits::temporary);
 }
 
 void runtime::route(std::string method, std::string pattern, http::handler handler)
@@ -279,6 +314,23 @@ worker_identity const& runtime::identity() const
 void runtime::log(std::string const& line)
 {
     log::info(line);
+}
+
+void runtime::suicide(std::string const& reason)
+{
+    if (!core_->is_ready)
+        throw temporary_failure{reason};
+    core_->suicide(reason);
+}
+
+void runtime::on_drain(std::function<void(milliseconds)> handler)
+{
+    core_->leaving.on_drain(std::move(handler));
+}
+
+void runtime::heartbeat()
+{
+    core_->beats->beat();
 }
 
 net::any_io_executor runtime::get_executor() const

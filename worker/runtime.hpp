@@ -1,4 +1,4 @@
-// runtime: the untemplated core of a worker process: loop, channel, segment, HTTP, drain.
+// runtime: the untemplated core of a worker process: loop, channel, segment, HTTP.
 //
 // The master talks to it over the channel (protocol/README.md tells the conversation); whoever
 // embeds a worker without covey::run makes a runtime and calls run().
@@ -7,11 +7,13 @@
 #include "http/handler.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <covey/protocol/handle.hpp>
 #include <covey/shm/subscription.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,14 @@ struct relayed_change
     std::vector<unsigned char> row; // empty for an erase
 };
 
+// What a set-up function throws when it cannot go on now but may a little later (a database that is
+// not there yet): the worker leaves with exit code 75, and the master tries again after a back-off.
+// Whatever else it throws is final: exit code 78, and no other worker is started in its seat.
+struct temporary_failure : std::runtime_error
+{
+    using std::runtime_error::runtime_error;
+};
+
 class runtime
 {
   public:
@@ -49,8 +59,12 @@ class runtime
     runtime(runtime const&) = delete;
     runtime& operator=(runtime const&) = delete;
 
-    // Runs the worker until it is told to stop or the master is gone. Returns the exit code
-    // (protocol/version.hpp's worker_exit).
+    // Runs the worker until it is told to stop, says that it leaves, or the master is gone. Returns
+    // the exit code (protocol/version.hpp's worker_exit; 1 after two uncaught exceptions).
+    //
+    // An exception that a function of the program's lets escape into the loop (a timer's, a posted
+    // one, on_change, on_message; an HTTP handler's is a 500 instead) makes the worker leave as by
+    // suicide().
     int run();
 
     // From here on: legal inside set_up and in handlers.
@@ -58,6 +72,19 @@ class runtime
     subscription& changes();
     worker_identity const& identity() const;
     void log(std::string const& line);
+
+    // Leaves, of its own accord: the master is told why and starts a replacement at once; this
+    // worker accepts nothing more, finishes what it has within the drain deadline and exits with 0.
+    // Once it drains, that goes on and this is only logged. In set_up: throws temporary_failure.
+    void suicide(std::string const& reason);
+
+    // Calls `handler` once, from the loop, when the worker begins to drain, whatever the cause,
+    // with the time that is left for it: end what would go on for long. Soon, if it drains already.
+    void on_drain(std::function<void(std::chrono::milliseconds left)> handler);
+
+    // For a handler that computes for long: shows the master's watchdog that it is not stuck. A
+    // relaxed store; call it as often as you like.
+    void heartbeat();
     net::any_io_executor get_executor() const;
 
     // The slow way for changes, through the master: sends one to every worker that asked, and asks

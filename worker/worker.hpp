@@ -10,6 +10,7 @@
 #include "http/handler.hpp"
 #include "runtime.hpp"
 
+#include <chrono>
 #include <covey/shm/state.hpp>
 #include <cstdint>
 #include <functional>
@@ -67,6 +68,22 @@ class worker
     {
         runtime_.on_relayed(std::move(handler));
     }
+
+    // Leaves, of its own accord, because of `reason`: a replacement is started at once, this worker
+    // drains and exits. An exception that escapes from a timer, a posted function or a change
+    // handler does the same. In the set-up function: throws temporary_failure.
+    void suicide(std::string const& reason) { runtime_.suicide(reason); }
+
+    // Calls `handler` once when the worker begins to drain, whatever the cause, with the time that
+    // is left: end timers and whatever else would go on for long. HTTP connections and event
+    // streams end by themselves.
+    void on_drain(std::function<void(std::chrono::milliseconds left)> handler)
+    {
+        runtime_.on_drain(std::move(handler));
+    }
+
+    // For a handler that computes for long: shows the master's watchdog that it is not stuck.
+    void heartbeat() { runtime_.heartbeat(); }
 
     // One line at level info.
     void log(std::string const& line) { runtime_.log(line); }

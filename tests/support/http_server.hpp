@@ -7,6 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <covey/worker/http/server.hpp>
 #include <functional>
 #include <future>
@@ -39,6 +40,12 @@ class http_server
     http_client connect() { return attach(http_client::unix_pair()); }
     http_client connect_tcp() { return attach(http_client::tcp_pair()); }
 
+    // Serves the other end of a socket that the test keeps.
+    void serve(handle connection)
+    {
+        run([&] { server_->open(std::move(connection)); });
+    }
+
     // Runs `call` on the loop's thread and waits for its end.
     template <class Call>
     std::invoke_result_t<Call&> run(Call call)
@@ -49,9 +56,9 @@ class http_server
         return result.get();
     }
 
-    void drain(std::function<void()> on_empty = {})
+    void drain(std::function<void()> on_empty = {}, std::chrono::milliseconds spread = {})
     {
-        run([&] { server_->drain(std::move(on_empty)); });
+        run([&] { server_->drain(spread, std::move(on_empty)); });
     }
 
     std::uint32_t connections() const { return connections_; }
@@ -63,7 +70,7 @@ class http_server
   private:
     http_client attach(std::pair<handle, http_client> ends)
     {
-        run([&] { server_->open(std::move(ends.first)); });
+        serve(std::move(ends.first));
         return std::move(ends.second);
     }
 

@@ -1,214 +1,26 @@
 // The worker's side of the conversation, in a process of its own; the test plays the master.
-#include <covey/worker/runtime.hpp>
-
-#include "support/catch.hpp"
-#include "support/http_client.hpp"
-#include "support/wait_until.hpp"
+#include "played_master.hpp"
 
 #include <arpa/inet.h>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <covey/protocol/channel.hpp>
-#include <covey/protocol/version.hpp>
-#include <covey/shm/counter.hpp>
-#include <covey/shm/map.hpp>
-#include <covey/shm/segment.hpp>
-#include <covey/shm/text.hpp>
-#include <csignal>
 #include <cstdlib>
-#include <deque>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <optional>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <variant>
 
 namespace http = covey::http;
-namespace net = boost::asio;
 namespace protocol = covey::protocol;
+using covey::test::board;
+using covey::test::get;
 using covey::test::http_client;
-using covey::test::run_until;
+using covey::test::played_master;
+using covey::test::set_up;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct board : covey::state
-{
-    covey::counter visits{*this, "visits"};
-    covey::map<covey::text<16>, std::int64_t> scores{*this, "scores", covey::capacity{64}};
-};
 
 struct other_board : covey::state
 {
     covey::counter guests{*this, "guests"};
 };
-
-void set_up(covey::runtime& worker, board& state)
-{
-    worker.route("GET", "/visit", [&state](http::request const&) {
-        return http::text(std::to_string(state.visits.add(1)));
-    });
-    worker.route("GET", "/slow", [](http::request const&) -> net::awaitable<http::response> {
-        net::steady_timer timer{co_await net::this_coro::executor, 100ms};
-        co_await timer.async_wait(net::use_awaitable);
-        co_return http::text("slow");
-    });
-    worker.route("GET", "/never", [](http::request const&) -> net::awaitable<http::response> {
-        net::steady_timer timer{co_await net::this_coro::executor, 1h};
-        co_await timer.async_wait(net::use_awaitable);
-        co_return http::text("never");
-    });
-    worker.on_relayed([&worker](covey::relayed_change const& change) {
-        auto back = change;
-        ++back.revision;
-        worker.relay(back);
-    });
-    // Every change comes back over the channel, so that the test sees what was told.
-    worker.changes().on_change(state.scores, [&worker](auto const& change) {
-        worker.relay({.field = 1, .kind = 0, .revision = change.revision, .key = {}, .row = {}});
-    });
-}
-
-// A worker process with a runtime in it, and the master's end of its channel.
-template <class State = board>
-class played_master
-{
-  public:
-    explicit played_master(std::function<void(covey::runtime&, State&)> prepare)
-        : memory_{covey::segment::create(board{}.described(), 2, "test")}
-        , bells_{covey::doorbells::make(2)}
-    {
-        auto [mine, theirs] = protocol::make_socket_pair();
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            mine.reset();
-            State view;
-            covey::runtime worker{std::move(theirs), view,
-                                  [&](covey::runtime& ready) { prepare(ready, view); }};
-            ::_exit(worker.run());
-        }
-        theirs.reset();
-        channel_.emplace(loop_.get_executor(), std::move(mine));
-        memory_.open_block(1, {.pid = pid_, .id = 7, .generation = 3});
-        memory_.open_block(0, {.pid = ::getpid(), .id = 6, .generation = 3});
-        receive();
-    }
-    ~played_master()
-    {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
-    }
-
-    std::uint64_t busy_poll_us = 0;
-
-    // hello .. begin
-    void introduce(std::uint32_t version = protocol::version, covey::handle listening = {})
-    {
-        expect<protocol::hello>();
-        send(protocol::welcome{.version = version,
-                               .id = 7,
-                               .seat = 1,
-                               .generation = 3,
-                               .block = 1,
-                               .blocks = 2,
-                               .name = "test",
-                               .log_level = "error",
-                               .log_format = "text",
-                               .busy_poll_us = busy_poll_us,
-                               .drain_deadline_ms = 30'000},
-             one(memory_.lend()));
-        std::vector<covey::shared_handle> bells;
-        for (auto const& bell : bells_.handles())
-            bells.push_back(covey::share(bell.duplicate()));
-        send(protocol::doorbells{.first_block = 0}, std::move(bells));
-        std::uint32_t const listeners = listening.is_open() ? 1 : 0;
-        if (listeners == 1)
-            send(protocol::listener{.index = 0, .address = "test"}, one(std::move(listening)));
-        send(protocol::begin{.listeners = listeners});
-    }
-    void start()
-    {
-        introduce();
-        expect<protocol::ready>();
-        expect<protocol::watch_changes>();
-    }
-
-    void send(protocol::from_master const& message, std::vector<covey::shared_handle> with = {})
-    {
-        channel_->send(message, std::move(with));
-    }
-    static std::vector<covey::shared_handle> one(covey::handle passed)
-    {
-        return {covey::share(std::move(passed))};
-    }
-    http_client pass(std::uint64_t ticket)
-    {
-        auto [theirs, client] = http_client::tcp_pair();
-        ::fcntl(theirs.get(), F_SETFL, O_NONBLOCK);
-        send(protocol::connection{.ticket = ticket, .listener = 0}, one(std::move(theirs)));
-        return std::move(client);
-    }
-
-    // The next message, which must be a Message.
-    template <class Message>
-    Message expect()
-    {
-        REQUIRE(run_until(loop_, [&] { return !heard_.empty() || ended_; }));
-        REQUIRE_FALSE(heard_.empty());
-        auto const next = std::move(heard_.front());
-        heard_.pop_front();
-        REQUIRE(std::holds_alternative<Message>(next));
-        return std::get<Message>(next);
-    }
-    bool is_silent() const { return heard_.empty(); }
-    void run_loop() { loop_.poll(); }
-
-    void close() { channel_->close(); }
-    int exit_code()
-    {
-        int status = -1;
-        if (!covey::test::wait_until([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }))
-            return -1;
-        pid_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    }
-    pid_t pid() const { return pid_; }
-    covey::segment& memory() { return memory_; }
-    covey::doorbells const& bells() const { return bells_; }
-
-  private:
-    void receive()
-    {
-        channel_->async_receive(
-            [this](boost::system::error_code failed, protocol::envelope<protocol::from_worker> in) {
-                if (failed) {
-                    ended_ = true;
-                    return;
-                }
-                heard_.push_back(std::move(in.message));
-                receive();
-            });
-    }
-
-    covey::segment memory_;
-    covey::doorbells bells_;
-    pid_t pid_ = -1;
-    net::io_context loop_;
-    std::optional<protocol::master_channel> channel_;
-    std::deque<protocol::from_worker> heard_;
-    bool ended_ = false;
-};
-
-std::string get(std::string const& target)
-{
-    return "GET " + target + " HTTP/1.1\r\nHost: test\r\n\r\n";
-}
 
 } // namespace
 
@@ -271,24 +83,6 @@ TEST_CASE("a worker refuses another protocol version", "[worker][runtime]")
     CHECK(master.exit_code() == protocol::worker_exit::fatal);
 }
 
-TEST_CASE("a worker leaves when its master is gone", "[worker][runtime]")
-{
-    played_master<> master{set_up};
-    SECTION("before it has begun")
-    {
-        master.expect<protocol::hello>();
-    }
-    SECTION("while it serves")
-    {
-        master.start();
-        auto client = master.pass(1);
-        master.expect<protocol::accepted>();
-        client.send(get("/never"));
-    }
-    master.close();
-    CHECK(master.exit_code() == protocol::worker_exit::planned);
-}
-
 TEST_CASE("a worker that is told to stop finishes what is in flight", "[worker][runtime][drain]")
 {
     played_master<> master{set_up};
@@ -302,8 +96,14 @@ TEST_CASE("a worker that is told to stop finishes what is in flight", "[worker][
     {
         master.send(protocol::stop{.deadline_ms = 30'000});
     }
-    SECTION("by SIGTERM")
+    SECTION("by SIGTERM, which it tells the master first")
     {
+        ::kill(master.pid(), SIGTERM);
+        CHECK(master.expect<protocol::suicide>().reason == "SIGTERM");
+    }
+    SECTION("by both, as when a whole process group is told")
+    {
+        master.send(protocol::stop{.deadline_ms = 30'000});
         ::kill(master.pid(), SIGTERM);
     }
     SECTION("twice")
@@ -375,6 +175,7 @@ TEST_CASE("a worker accepts from a listening socket it is given, until it drains
 
     played_master<> master{set_up};
     master.introduce(protocol::version, listening.duplicate());
+    CHECK(master.expect<protocol::listening>().index == 0);
     master.expect<protocol::ready>();
     std::vector<http_client> clients;
     for (int i = 1; i <= 3; ++i) {

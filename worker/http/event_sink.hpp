@@ -4,6 +4,7 @@
 // weakly: when the session lets go of it, the client is gone from the stream.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -15,9 +16,12 @@ namespace covey::http {
 class event_sink
 {
   public:
-    // `left` is called when the sink is destroyed.
-    event_sink(std::size_t pending_bytes_max, std::function<void()> left)
+    // `retry` is what the client has been told to wait before it comes back. `left` is called when
+    // the sink is destroyed.
+    event_sink(std::size_t pending_bytes_max, std::chrono::milliseconds retry,
+               std::function<void()> left)
         : pending_bytes_max_{pending_bytes_max}
+        , retry_{retry}
         , left_{std::move(left)}
     {}
     ~event_sink() { left_(); }
@@ -54,11 +58,20 @@ class event_sink
     // All that waits; the session says with hold() how much of it the client has not yet taken.
     void take(std::string& into) { into.append(std::exchange(pending_, {})); }
     void hold(std::size_t bytes) { held_ = bytes; }
+    // The last bytes for a client whose worker leaves: it shall come back after half to one and a
+    // half times the usual wait, as `random` in [0, 1) says, so that those who are told so at one
+    // time do not all come at one time. Its Last-Event-ID is kept.
+    std::string farewell(double random) const
+    {
+        auto const wait = static_cast<double>(retry_.count()) * (0.5 + random);
+        return "retry: " + std::to_string(static_cast<long long>(wait)) + "\n\n";
+    }
     bool is_cut() const { return is_cut_; }
     bool is_ended() const { return is_ended_; }
 
   private:
     std::size_t pending_bytes_max_;
+    std::chrono::milliseconds retry_;
     std::function<void()> left_;
     std::function<void()> wake_;
     std::string pending_;

@@ -238,11 +238,11 @@ response event_stream::open(request const& asked, event_start start)
     auto const last = last_event_id(asked);
     made.body = "retry: " + std::to_string(stream.settings.retry.count()) + "\n\n" +
                 stream.since_last(last, start);
-    made.events = std::make_shared<event_sink>(stream.settings.pending_bytes_max,
-                                               [weak = std::weak_ptr{core_}] {
-                                                   if (auto const self = weak.lock())
-                                                       --self->clients;
-                                               });
+    made.events = std::make_shared<event_sink>(
+        stream.settings.pending_bytes_max, stream.settings.retry, [weak = std::weak_ptr{core_}] {
+            if (auto const self = weak.lock())
+                --self->clients;
+        });
     stream.sinks.push_back(made.events);
     if (stream.clients++ == 0)
         stream.keep_clients();

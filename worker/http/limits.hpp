@@ -29,7 +29,8 @@ struct limits
     std::chrono::milliseconds idle_timeout{60'000};  // between requests: closed
     std::chrono::milliseconds write_timeout{30'000}; // the client takes nothing: closed
     std::chrono::milliseconds linger_timeout{2'000}; // after the last answer, for the client's end
-    std::chrono::milliseconds drain_idle_timeout{200}; // idle or lingering while draining: closed
+    std::chrono::milliseconds drain_idle_timeout{200}; // a draining server ends nobody idle before
+    std::chrono::milliseconds drain_linger_timeout{1'000}; // linger_timeout, while draining
 };
 
 } // namespace covey::http

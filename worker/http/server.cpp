@@ -2,6 +2,7 @@
 
 #include "session.hpp"
 
+#include <algorithm>
 #include <covey/protocol/log.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,12 +19,14 @@ server::server(net::io_context& loop, router const& routes, limits bounds,
     , bounds_{bounds}
     , on_traffic_{std::move(on_traffic)}
     , timer_{loop}
+    , parting_timer_{loop}
 {}
 
 server::~server()
 {
     on_empty_ = {};
     on_traffic_ = {};
+    partings_.clear();
     auto const left = std::move(sessions_);
     for (auto const& each : left)
         each->close();
@@ -76,17 +79,56 @@ void server::open(handle connection)
     made->start();
 }
 
-void server::drain(std::function<void()> on_empty)
+void server::drain(std::chrono::milliseconds spread, std::function<void()> on_empty)
 {
-    draining_ = true;
-    on_empty_ = std::move(on_empty);
     now_ = clock::now();
-    visited_.assign(sessions_.begin(), sessions_.end());
-    for (auto const& each : visited_)
-        each->drain();
-    visited_.clear();
+    if (!std::exchange(draining_, true) || now_ + spread < parted_by_)
+        plan_partings(spread);
+    on_empty_ = std::move(on_empty);
     if (sessions_.empty() && on_empty_)
         std::exchange(on_empty_, {})();
+}
+
+// One place in line for each, in random order, and within it a random moment: as even as chance
+// allows, whatever the order in which the clients came.
+void server::plan_partings(std::chrono::milliseconds spread)
+{
+    partings_.clear();
+    for (auto const& each : sessions_)
+        partings_.push_back({now_, each});
+    std::shuffle(partings_.begin(), partings_.end(), dice_);
+    auto const share = std::chrono::duration<double, std::milli>{spread} /
+                       static_cast<double>(std::max<std::size_t>(partings_.size(), 1));
+    double before = static_cast<double>(partings_.size());
+    for (auto& each : partings_) {
+        before -= 1;
+        each.at += std::chrono::duration_cast<clock::duration>(share * (before + random()));
+        if (auto const who = each.who.lock(); who && !who->is_streaming())
+            each.at += bounds_.drain_idle_timeout;
+    }
+    std::sort(partings_.begin(), partings_.end(),
+              [](auto const& a, auto const& b) { return a.at > b.at; });
+    parted_by_ = now_ + spread;
+    part();
+}
+
+void server::part()
+{
+    now_ = clock::now();
+    for (; !partings_.empty() && partings_.back().at <= now_;) {
+        auto const who = partings_.back().who.lock();
+        partings_.pop_back();
+        if (who)
+            who->part();
+    }
+    if (partings_.empty())
+        return;
+    // Ten milliseconds' worth at a time: ten thousand clients are no ten thousand timers.
+    parting_timer_.expires_at(partings_.back().at + std::chrono::milliseconds{10});
+    parting_timer_.async_wait([this](boost::system::error_code stopped) {
+        if (!stopped)
+            part();
+    });
 }
 
 void server::request_begins()

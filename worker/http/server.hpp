@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <unordered_set>
 #include <vector>
 
@@ -47,9 +48,11 @@ class server
     // Serves a connected stream socket, TCP or Unix. What is none, or cannot be watched, is closed.
     void open(handle connection);
 
-    // From now on every answer is its connection's last; idle connections and event streams end.
-    // `on_empty` is called once, when no connection is left; from here if there is none.
-    void drain(std::function<void()> on_empty);
+    // From now on every answer is its connection's last. Connections that stay idle and event
+    // streams end evenly, in random order, over `spread`; the idle ones after drain_idle_timeout at
+    // the earliest. `on_empty` is called once, when no connection is left; from here if there is
+    // none. Asked again, a shorter spread holds.
+    void drain(std::chrono::milliseconds spread, std::function<void()> on_empty);
 
     bool is_draining() const { return draining_; }
     traffic const& load() const { return traffic_; }
@@ -64,10 +67,19 @@ class server
     void request_begins();
     void request_ends();
     void closed(std::shared_ptr<session> const& gone);
+    double random() { return std::uniform_real_distribution<>{}(dice_); } // in [0, 1)
 
   private:
+    struct parting
+    {
+        clock::time_point at;
+        std::weak_ptr<session> who;
+    };
+
     void tick();
     void tell() const;
+    void plan_partings(std::chrono::milliseconds spread);
+    void part();
 
     net::io_context& loop_;
     router const& routes_;
@@ -79,6 +91,10 @@ class server
     clock::time_point now_ = clock::now();
     std::unordered_set<std::shared_ptr<session>> sessions_;
     std::vector<std::shared_ptr<session>> visited_; // a tick's copy: a session may leave meanwhile
+    std::vector<parting> partings_;                 // the next one last
+    net::steady_timer parting_timer_;
+    clock::time_point parted_by_; // the last parting
+    std::minstd_rand dice_{std::random_device{}()};
     traffic traffic_;
     bool ticking_ = false;
     bool draining_ = false;

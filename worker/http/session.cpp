@@ -370,7 +370,7 @@ void session::set_deadline()
         wanted = waiting_for::client_end;
         // A client that keeps idle connections in a pool may not look at them for long; a stop
         // does not wait for it.
-        patience = owner_.is_draining() ? bounds.drain_idle_timeout : bounds.linger_timeout;
+        patience = owner_.is_draining() ? bounds.drain_linger_timeout : bounds.linger_timeout;
     } else if (unsent() > 0) {
         wanted = waiting_for::writing;
         patience = bounds.write_timeout;
@@ -384,7 +384,7 @@ void session::set_deadline()
         patience = bounds.head_timeout;
     } else {
         wanted = waiting_for::request;
-        patience = owner_.is_draining() ? bounds.drain_idle_timeout : bounds.idle_timeout;
+        patience = bounds.idle_timeout;
     }
     if (std::exchange(awaited_, wanted) == wanted)
         return; // a deadline moves with progress only, which resets awaited_
@@ -405,30 +405,37 @@ void session::tick()
     case waiting_for::body:
         refuse(408);
         return advance();
-    case waiting_for::request: {
-        // Bytes already received win: a request that is here will be read and answered.
-        error_code failed;
-        if (socket_.available(failed) > 0 && !failed)
-            return;
-        phase_ = phase::closing;
-        return advance();
-    }
+    case waiting_for::request:
+        return end_idle();
     default:
         return close();
     }
 }
 
-void session::drain()
+void session::part()
 {
     if (phase_ == phase::streaming) {
         events_->take(out_);
+        out_ += events_->farewell(owner_.random());
         phase_ = phase::closing;
         flush();
         set_deadline();
     } else if (awaited_ == waiting_for::request) {
-        awaited_ = waiting_for::nothing; // a shorter patience
-        set_deadline();
+        end_idle();
+    } // else its next answer is its last
+}
+
+// Bytes already received win: a request that is here will be read and answered. One that is still
+// under way finds an end, and no reset: finish() reads on.
+void session::end_idle()
+{
+    error_code failed;
+    if (socket_.available(failed) > 0 && !failed) {
+        deadline_ = owner_.now() + owner_.bounds().drain_idle_timeout; // unless they are no request
+        return;
     }
+    phase_ = phase::closing;
+    advance();
 }
 
 } // namespace covey::http

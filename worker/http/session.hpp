@@ -34,8 +34,9 @@ class session : public std::enable_shared_from_this<session>
 
     void start();
     void tick();  // looks at its deadline
-    void drain(); // the server's draining has begun
+    void part();  // its moment to end, while the server drains: unless it is at work
     void close(); // at once
+    bool is_streaming() const { return phase_ == phase::streaming; }
 
   private:
     enum class phase {
@@ -65,6 +66,7 @@ class session : public std::enable_shared_from_this<session>
     void read();
     void received(std::size_t bytes, bool ended);
     void set_deadline();
+    void end_idle();
     std::size_t unsent() const { return out_.size() - sent_; }
 
     server& owner_;
