@@ -1,10 +1,12 @@
-// sandbox: a program of covey with what no example needs: handlers that take their time or never
-// end, a flag of its own, a state as large as the environment says.
+// sandbox: a program of covey with what no example needs: handlers that take their time, never end
+// or end their process, a flag of its own, a state as large as the environment says.
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <covey/covey.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -48,6 +50,32 @@ http::response spin(http::request const&)
         turns = turns + 1;
 }
 
+// As deep as the stack goes; the result is used, so that the compiler keeps the calls.
+int deeper(int const volatile* above)
+{
+    int volatile here[256];
+    here[0] = *above + 1;
+    return here[0] < 0 ? 0 : deeper(here) + here[0];
+}
+
+// Ends this worker, ?by= one of the ways in which programs end that did not mean to.
+http::response crash(covey::worker<room>& worker, http::request const& asked)
+{
+    auto const how = asked.query("by").value_or("");
+    int volatile zero = 0;
+    if (how == "segv")
+        std::raise(SIGSEGV);
+    if (how == "abort")
+        std::abort();
+    if (how == "overflow")
+        zero = deeper(&zero);
+    if (how == "exit")
+        std::_Exit(3);
+    if (how == "throw")
+        net::post(worker.get_executor(), [] { throw std::runtime_error{"on purpose"}; });
+    return http::text("still here");
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -73,6 +101,8 @@ int main(int argc, char** argv)
         });
         worker.get("/slow", slow);
         worker.get("/never", never);
+        worker.get("/crash",
+                   [&worker](http::request const& asked) { return crash(worker, asked); });
         worker.get("/spin", spin);
     });
 }
