@@ -11,6 +11,7 @@
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -95,6 +96,7 @@ handle bind_tcp(std::string const& text, endpoint& bound, bool group, bool first
 {
     auto made = make_socket(text, bound.storage.ss_family);
     set(made, SOL_SOCKET, SO_REUSEADDR);
+    set(made, IPPROTO_TCP, TCP_NODELAY); // accepted sockets inherit it: no call for each of them
     if (bound.storage.ss_family == AF_INET6)
         set(made, IPPROTO_IPV6, IPV6_V6ONLY); // "[::]:80" and "0.0.0.0:80" are two addresses
     if (group && !first)

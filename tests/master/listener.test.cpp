@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <set>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -67,6 +68,17 @@ TEST_CASE("a listener on port 0 tells the port it got", "[master][listener]")
     CHECK(::fcntl(v4.socket_for(0)->get(), F_GETFD) == FD_CLOEXEC);
     CHECK((::fcntl(v4.socket_for(0)->get(), F_GETFL) & O_NONBLOCK) != 0);
     CHECK(v4.socket_for(0) == v4.socket_for(5)); // one socket, whoever asks
+}
+
+TEST_CASE("a connection has TCP_NODELAY from its listener", "[master][listener]")
+{
+    listener const made{"127.0.0.1:0"};
+    auto const client = connect_to(made);
+    handle const accepted{::accept4(made.socket_for(0)->get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    int set = 0;
+    socklen_t size = sizeof set;
+    REQUIRE(::getsockopt(accepted.get(), IPPROTO_TCP, TCP_NODELAY, &set, &size) == 0);
+    CHECK(set != 0);
 }
 
 TEST_CASE("a listener takes a host name and an IPv6 address", "[master][listener]")

@@ -3,11 +3,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <covey/protocol/log.hpp>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string>
-#include <sys/socket.h>
 #include <utility>
 
 namespace covey::http {
@@ -32,47 +27,13 @@ server::~server()
         each->close();
 }
 
-namespace {
-
-// A number the kernel keeps about a socket; -1 when it is none.
-int option(handle const& of, int name)
-{
-    int value = -1;
-    ::socklen_t size = sizeof value;
-    return ::getsockopt(of.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
-
-} // namespace
-
 void server::open(handle connection)
 {
-    // A session on anything else would wait for a request that cannot come.
-    if (option(connection, SO_TYPE) != SOCK_STREAM) {
-        log::warning("connection dropped: not a stream socket");
-        return;
-    }
-    int const family = option(connection, SO_DOMAIN);
-    if (family == AF_INET || family == AF_INET6) {
-        int const on = 1; // an answer is one write; Nagle would only hold back the next
-        ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
-
-    boost::system::error_code failed;
-    session::stream socket{loop_};
-    socket.assign({family, 0}, connection.get(), failed);
-    if (!failed) {
-        static_cast<void>(connection.release()); // the socket's now
-        socket.non_blocking(true, failed);
-    }
-    if (failed) {
-        log::warning("connection dropped: " + failed.message());
-        return;
-    }
     if (!std::exchange(ticking_, true)) {
         now_ = clock::now();
         tick();
     }
-    auto const made = std::make_shared<session>(std::move(socket), *this);
+    auto const made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
     sessions_.insert(made);
     ++traffic_.connections;
     tell();

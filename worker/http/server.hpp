@@ -45,7 +45,9 @@ class server
     server(server const&) = delete;
     server& operator=(server const&) = delete;
 
-    // Serves a connected stream socket, TCP or Unix. What is none, or cannot be watched, is closed.
+    // Serves a connected stream socket, TCP or Unix; a request that has come is answered in this
+    // call. What is none, or cannot be watched, is closed. An answer is one write, which Nagle's
+    // algorithm would only hold back: have TCP_NODELAY on, or inherited from the listening socket.
     void open(handle connection);
 
     // From now on every answer is its connection's last. Connections that stay idle and event

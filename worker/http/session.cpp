@@ -2,7 +2,6 @@
 
 #include "event_sink.hpp"
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/beast/http/verb.hpp>
 #include <covey/protocol/log.hpp>
@@ -55,7 +54,7 @@ std::string described(std::exception_ptr const& failed)
 
 } // namespace
 
-session::session(stream socket, server& owner)
+session::session(client_socket socket, server& owner)
     : owner_{owner}
     , socket_{std::move(socket)}
     , reader_{owner.bounds()}
@@ -64,7 +63,15 @@ session::session(stream socket, server& owner)
 void session::start()
 {
     set_deadline();
-    read();
+    auto const room = in_.room();
+    error_code failed;
+    auto const bytes = socket_.read_some(room, failed);
+    if (failed == net::error::would_block)
+        read();
+    else if (failed && failed != net::error::eof)
+        close();
+    else
+        received(bytes, failed == net::error::eof);
 }
 
 // ---- requests -----------------------------------------------------------------------------------
@@ -251,7 +258,7 @@ void session::flush()
 {
     while (unsent() > 0 && !write_outstanding_) {
         error_code failed;
-        auto const wrote = socket_.write_some(net::buffer(out_.data() + sent_, unsent()), failed);
+        auto const wrote = socket_.write_some({out_.data() + sent_, unsent()}, failed);
         if (failed == net::error::would_block)
             return wait_writable();
         if (failed)
@@ -273,7 +280,7 @@ void session::flush()
 void session::wait_writable()
 {
     write_outstanding_ = true;
-    socket_.async_wait(stream::wait_write, [self = shared_from_this()](error_code failed) {
+    socket_.async_wait_writable([self = shared_from_this()](error_code failed) {
         self->write_outstanding_ = false;
         if (self->phase_ == phase::closed)
             return;
@@ -299,7 +306,7 @@ void session::finish()
     if (input_ended_ || (client_closes_ && in_.empty()))
         return close();
     error_code failed;
-    socket_.shutdown(stream::shutdown_send, failed);
+    socket_.end_sending(failed);
     if (failed)
         return close();
     phase_ = phase::lingering;
@@ -312,8 +319,7 @@ void session::close()
     if (std::exchange(phase_, phase::closed) == phase::closed)
         return;
     auto const self = shared_from_this(); // the server may hold the last other one
-    error_code ignored;
-    socket_.close(ignored);
+    socket_.close();
     events_.reset();
     owner_.closed(self);
 }
@@ -325,8 +331,7 @@ void session::read()
     if (read_outstanding_ || input_ended_)
         return;
     read_outstanding_ = true;
-    auto const room = in_.room();
-    socket_.async_read_some(net::buffer(room.data(), room.size()),
+    socket_.async_read_some(in_.room(),
                             [self = shared_from_this()](error_code failed, std::size_t bytes) {
                                 self->read_outstanding_ = false;
                                 if (self->phase_ == phase::closed)
@@ -429,8 +434,7 @@ void session::part()
 // under way finds an end, and no reset: finish() reads on.
 void session::end_idle()
 {
-    error_code failed;
-    if (socket_.available(failed) > 0 && !failed) {
+    if (socket_.available() > 0) {
         deadline_ = owner_.now() + owner_.bounds().drain_idle_timeout; // unless they are no request
         return;
     }

@@ -9,13 +9,12 @@
 // coroutine). After close() nothing of it runs any more but the end of those.
 #pragma once
 
+#include "client_socket.hpp"
 #include "input_buffer.hpp"
 #include "request_reader.hpp"
 #include "router.hpp"
 #include "server.hpp"
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <exception>
 #include <memory>
 #include <string>
@@ -25,13 +24,9 @@ namespace covey::http {
 class session : public std::enable_shared_from_this<session>
 {
   public:
-    // Generic: TCP and Unix sockets are one type here. A concrete executor: no type erasure on the
-    // way of a request.
-    using stream =
-        net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type>;
+    session(client_socket socket, server& owner);
 
-    session(stream socket, server& owner);
-
+    // Answers at once what is there already; it may be closed when this returns.
     void start();
     void tick();  // looks at its deadline
     void part();  // its moment to end, while the server drains: unless it is at work
@@ -70,7 +65,7 @@ class session : public std::enable_shared_from_this<session>
     std::size_t unsent() const { return out_.size() - sent_; }
 
     server& owner_;
-    stream socket_;
+    client_socket socket_;
     input_buffer in_;
     request_reader reader_;
     router::match route_; // of the request being read or answered
