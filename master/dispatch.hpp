@@ -11,8 +11,10 @@
 namespace covey::supervision {
 
 // Connections a worker may have been passed without having acknowledged them. It bounds what a
-// stuck worker can hold up, and what is given to its siblings when it dies.
-inline constexpr std::uint32_t window = 8;
+// stuck worker can hold up, and what is given to its siblings when it dies. It is two messages'
+// worth (handover.hpp), so that the worker takes one while the next is on its way; half of it
+// passed two thirds as many handles a second (bench/dispatch_cost, pass-covey).
+inline constexpr std::uint32_t window = 16;
 
 struct seat_view
 {

@@ -1,6 +1,7 @@
 #include "worker_life.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <covey/protocol/log.hpp>
 #include <covey/protocol/version.hpp>
 #include <csignal>
@@ -64,6 +65,7 @@ void worker_life::stop(std::chrono::milliseconds deadline)
         return kill("was told to stop before it had begun");
     if (state_ == worker_state::starting)
         deadline = 0ms;
+    send_connections(); // they were its before it was told
     state_ = worker_state::draining;
     send(protocol::stop{static_cast<std::uint64_t>(std::max(deadline, 0ms).count()), 0});
     by(deadline + plan_.kill_after, &worker_life::not_gone_in_time);
@@ -91,18 +93,33 @@ void worker_life::abandon() noexcept
 
 bool worker_life::pass(passed_connection& connection)
 {
-    auto const ticket = next_ticket_++;
-    switch (channel_.send(protocol::connection{ticket, connection.listener}, {connection.socket})) {
-    case protocol::send_status::sent:
-    case protocol::send_status::queued:
-        unacknowledged_.emplace(ticket, std::move(connection));
-        return true;
-    case protocol::send_status::would_block:
-        full_ = true;
-        wait_for_drain();
+    if (!is_open())
         return false;
-    default: // closed: its end is being noticed; is_open() is false from now on
-        return false;
+    handover_.add(std::move(connection));
+    if (!std::exchange(sending_connections_, true))
+        net::post(channel_.get_executor(), [self = shared_from_this()] {
+            self->sending_connections_ = false;
+            self->send_connections();
+        });
+    return true;
+}
+
+// What does not leave stays in the handover: it leaves when the channel has drained, or goes back
+// when the channel has ended.
+void worker_life::send_connections()
+{
+    while (auto parcel = full_ ? std::nullopt : handover_.next()) {
+        switch (channel_.send(parcel->message, parcel->handles)) {
+        case protocol::send_status::sent:
+        case protocol::send_status::queued:
+            handover_.left(*parcel);
+            break;
+        case protocol::send_status::would_block:
+            full_ = true;
+            return wait_for_drain();
+        default: // closed: its end is being noticed
+            return;
+        }
     }
 }
 
@@ -110,8 +127,10 @@ void worker_life::wait_for_drain()
 {
     channel_.async_drained([self = shared_from_this()](boost::system::error_code failed) {
         self->full_ = false;
-        if (!failed && self->events_ != nullptr)
-            self->events_->on_room();
+        if (failed || self->events_ == nullptr)
+            return;
+        self->send_connections();
+        self->events_->on_room();
     });
 }
 
@@ -182,20 +201,14 @@ void worker_life::heard(protocol::ready const&)
 
 void worker_life::heard(protocol::accepted const& said)
 {
-    // A ticket nobody knows harms nobody: tickets are never reused.
-    if (unacknowledged_.erase(said.ticket) != 0)
+    if (handover_.accepted(said.ticket) != 0)
         events_->on_room();
 }
 
 void worker_life::heard(protocol::rejected const& said)
 {
-    auto const found = unacknowledged_.find(said.ticket);
-    if (found == unacknowledged_.end())
-        return;
-    auto connection = std::move(found->second);
-    unacknowledged_.erase(found);
-    ++connection.rejections;
-    events_->on_rejected(std::move(connection));
+    if (auto connection = handover_.rejected(said.ticket))
+        events_->on_rejected(std::move(*connection));
 }
 
 void worker_life::heard(protocol::watch_changes const&)
@@ -246,9 +259,7 @@ void worker_life::finish_if_over()
     if (report_.was_ready)
         report_.ready_for =
             std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - ready_since_);
-    for (auto& [ticket, connection] : unacknowledged_)
-        report_.unacknowledged.push_back(std::move(connection));
-    unacknowledged_.clear();
+    report_.unacknowledged = handover_.take_all();
     if (auto* const told = std::exchange(events_, nullptr))
         told->on_gone(std::move(report_));
 }

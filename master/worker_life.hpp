@@ -9,29 +9,19 @@
 
 #include "child_process.hpp"
 #include "dispatch.hpp"
+#include "handover.hpp"
 #include "master.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/protocol/channel.hpp>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace covey::supervision {
-
-// A connection the master has accepted. Its socket stays open here until a worker has taken it.
-struct passed_connection
-{
-    shared_handle socket;
-    std::uint32_t listener = 0;
-    std::uint32_t rejections = 0;
-    std::optional<std::uint32_t> rejected_by; // the last seat that gave it back
-};
 
 // The messages a worker is sent first, with their handles.
 using introduction = std::vector<std::pair<protocol::from_master, std::vector<shared_handle>>>;
@@ -89,7 +79,8 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     // Ends it without a report: the owner goes. Waits for the process to be gone.
     void abandon() noexcept;
 
-    // False, and the connection stays the caller's, when the channel takes nothing now.
+    // It leaves in the loop's next turn, with those that are passed before it. False, and the
+    // connection stays the caller's, when the channel takes nothing now.
     bool pass(passed_connection& connection);
 
     // Sends a change if the worker watches. False when it was dropped for want of room.
@@ -97,10 +88,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
 
     worker_state state() const { return state_; }
     std::int64_t pid() const { return process_.pid(); }
-    std::uint32_t unacknowledged() const
-    {
-        return static_cast<std::uint32_t>(unacknowledged_.size());
-    }
+    std::uint32_t unacknowledged() const { return static_cast<std::uint32_t>(handover_.size()); }
     bool is_open() const { return state_ == worker_state::ready && !full_ && channel_.is_open(); }
 
   private:
@@ -122,6 +110,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     void heard(protocol::rejected const& said);
     void heard(protocol::watch_changes const& said);
     void heard(protocol::change const& said);
+    void send_connections();
     void wait_for_drain();
 
     void channel_ended(boost::system::error_code reason);
@@ -148,8 +137,8 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     bool full_ = false; // the channel has refused a connection and is draining
     bool channel_open_ = true;
     bool process_alive_ = true;
-    std::uint64_t next_ticket_ = 1;
-    std::map<std::uint64_t, passed_connection> unacknowledged_; // by ticket: in order
+    bool sending_connections_ = false; // in the loop's next turn
+    handover handover_;
     clock::time_point ready_since_{};
     life_report report_;
 };

@@ -106,6 +106,7 @@ struct envelope
 {
     Message message;
     std::vector<handle> handles;
+    std::size_t handles_lost = 0; // that were sent with it; then there are none
 };
 
 namespace detail {
@@ -126,7 +127,9 @@ struct decoding_handler
                 failed = wrong;
                 if (auto const channel = frames.lock())
                     channel->close(wrong);
-            } else if (!failed) {
+            } else if (failed) {
+                out.handles_lost = handles.size();
+            } else {
                 out.handles = std::move(handles);
             }
         }

@@ -44,7 +44,7 @@ inline constexpr handle_rule handles_of<listener>{0, 1};
 template <>
 inline constexpr handle_rule handles_of<begin>{0, 1};
 template <>
-inline constexpr handle_rule handles_of<connection>{1, 1};
+inline constexpr handle_rule handles_of<connection>{1, handles_max};
 template <>
 inline constexpr handle_rule handles_of<talk>{0, handles_max};
 

@@ -67,8 +67,8 @@ struct begin
 };
 BOOST_DESCRIBE_STRUCT(begin, (), (listeners))
 
-// An accepted connection. Answer `accepted` before the first read, or `rejected`.
-// Handles: [socket], non-blocking.
+// Accepted connections with the tickets `ticket`, `ticket` + 1, ... Answer `accepted` before the
+// first read, or `rejected`. Handles: 1 to 64 sockets, non-blocking, in the order of the tickets.
 struct connection
 {
     static constexpr std::uint16_t type = 5;
@@ -137,7 +137,8 @@ struct ready
 };
 BOOST_DESCRIBE_STRUCT(ready, (), ())
 
-// The connection with this ticket is the worker's now.
+// The connection with this ticket, and each before it that has not been answered, is the worker's
+// now.
 struct accepted
 {
     static constexpr std::uint16_t type = 67;

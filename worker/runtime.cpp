@@ -64,7 +64,7 @@ struct runtime::core
     void converse();
     void hear(protocol::envelope<protocol::from_master> in);
     void begin();
-    void serve(protocol::connection const& passed, std::vector<handle> handles);
+    void serve(protocol::connection const& passed, std::vector<handle> handles, std::size_t lost);
     void channel_ended(error_code reason);
 
     // ---- the ways out ----
@@ -137,30 +137,32 @@ void runtime::core::converse()
 
 void runtime::core::hear(protocol::envelope<protocol::from_master> in)
 {
-    std::visit(
-        overloaded{
-            [&](protocol::welcome const& said) {
-                identity = {said.id, said.seat, said.generation, said.name};
-                told.hear(said, std::move(in.handles));
-            },
-            [&](protocol::doorbells const& said) { told.hear(said, std::move(in.handles)); },
-            [&](protocol::listener const& said) { told.hear(said, std::move(in.handles)); },
-            [&](protocol::begin const& said) {
-                told.hear(said, std::move(in.handles));
-                begin();
-            },
-            [&](protocol::connection const& passed) { serve(passed, std::move(in.handles)); },
-            [&](protocol::stop const& asked) {
-                leaving.drain(milliseconds{asked.deadline_ms}, milliseconds{asked.spread_ms});
-            },
-            [&](protocol::talk const&) {},
-            [&](protocol::change const& told_change) {
-                if (relayed)
-                    relayed({told_change.field, told_change.kind, told_change.revision,
-                             told_change.key, told_change.row});
-            },
-        },
-        in.message);
+    std::visit(overloaded{
+                   [&](protocol::welcome const& said) {
+                       identity = {said.id, said.seat, said.generation, said.name};
+                       told.hear(said, std::move(in.handles));
+                   },
+                   [&](protocol::doorbells const& said) { told.hear(said, std::move(in.handles)); },
+                   [&](protocol::listener const& said) { told.hear(said, std::move(in.handles)); },
+                   [&](protocol::begin const& said) {
+                       told.hear(said, std::move(in.handles));
+                       begin();
+                   },
+                   [&](protocol::connection const& passed) {
+                       serve(passed, std::move(in.handles), in.handles_lost);
+                   },
+                   [&](protocol::stop const& asked) {
+                       leaving.drain(milliseconds{asked.deadline_ms},
+                                     milliseconds{asked.spread_ms});
+                   },
+                   [&](protocol::talk const&) {},
+                   [&](protocol::change const& told_change) {
+                       if (relayed)
+                           relayed({told_change.field, told_change.kind, told_change.revision,
+                                    told_change.key, told_change.row});
+                   },
+               },
+               in.message);
 }
 
 // Everything a worker needs is here: attach, set up, report.
@@ -204,16 +206,18 @@ void runtime::core::begin()
         channel.send(protocol::watch_changes{});
 }
 
-void runtime::core::serve(protocol::connection const& passed, std::vector<handle> handles)
+void runtime::core::serve(protocol::connection const& passed, std::vector<handle> handles,
+                          std::size_t lost)
 {
-    if (handles.size() != 1 || !is_ready || leaving.is_draining()) {
-        channel.send(protocol::rejected{passed.ticket});
+    if (lost > 0 || !is_ready || leaving.is_draining()) {
+        for (std::size_t i = 0; i != handles.size() + lost; ++i)
+            channel.send(protocol::rejected{passed.ticket + i});
         return;
     }
-    // Before the first read: until this is sent the master may give the connection to a sibling,
+    // Before the first read: until this is sent the master may give the connections to a sibling,
     // and a byte read here would be lost to it.
-    channel.send(protocol::accepted{passed.ticket});
-    arrivals->take(std::move(handles.front()));
+    channel.send(protocol::accepted{passed.ticket + handles.size() - 1});
+    server->open(std::move(handles));
 }
 
 // A master that ends the conversation lets its worker finish; a worker whose master is dead, to

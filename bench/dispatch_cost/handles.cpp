@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <chrono>
 #include <covey/master/dispatch.hpp>
+#include <covey/master/handover.hpp>
 #include <covey/protocol/channel.hpp>
 #include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
@@ -120,30 +122,37 @@ void take_handles(handle socket, std::int64_t count)
     protocol::worker_channel channel{loop.get_executor(), std::move(socket)};
     std::int64_t taken = 0;
     receive_all(channel, [&](protocol::envelope<protocol::from_master>& in) {
-        if (in.handles.size() != 1)
+        if (in.handles_lost != 0)
             throw std::runtime_error{"a handle was lost"};
-        channel.send(protocol::accepted{std::get<protocol::connection>(in.message).ticket});
+        auto const& passed = std::get<protocol::connection>(in.message);
+        channel.send(protocol::accepted{passed.ticket + in.handles.size() - 1});
+        taken += static_cast<std::int64_t>(in.handles.size());
         in.handles.clear();
-        return ++taken != count;
+        return taken != count;
     });
     loop.run();
 }
 
+// As worker_life does: a window's room is filled, then sent.
 void give_handles(handle socket, std::int64_t count)
 {
     protocol::net::io_context loop{1};
     protocol::master_channel channel{loop.get_executor(), std::move(socket)};
     auto const passed = share(listening_socket());
+    supervision::handover books;
     std::int64_t sent = 0;
-    std::int64_t acknowledged = 0;
     auto const fill = [&] {
-        while (sent != count && sent - acknowledged < supervision::window)
-            channel.send(protocol::connection{static_cast<std::uint64_t>(++sent), 0}, {passed});
+        for (; sent != count && books.size() != supervision::window; ++sent)
+            books.add({passed, 0, 0, std::nullopt});
+        while (auto const parcel = books.next()) {
+            channel.send(parcel->message, parcel->handles);
+            books.left(*parcel);
+        }
     };
     receive_all(channel, [&](protocol::envelope<protocol::from_worker> const& in) {
-        acknowledged += std::holds_alternative<protocol::accepted>(in.message) ? 1 : 0;
+        books.accepted(std::get<protocol::accepted>(in.message).ticket);
         fill();
-        return acknowledged != count;
+        return books.size() != 0;
     });
     fill();
     loop.run();

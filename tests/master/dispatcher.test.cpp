@@ -85,7 +85,7 @@ struct fixture
 TEST_CASE("connections wait in the backlog when every window is full", "[master][dispatcher]")
 {
     fixture it{2};
-    it.connect(20);
+    it.connect(2 * window + 4);
     it.moves.pump();
     REQUIRE(it.until_passed(2 * window));
     auto const handlers = it.io.run_for(std::chrono::milliseconds{100});
@@ -96,7 +96,7 @@ TEST_CASE("connections wait in the backlog when every window is full", "[master]
     for (auto& one : it.seats)
         one.unacknowledged = 0;
     it.moves.pump();
-    CHECK(it.until_passed(20));
+    CHECK(it.until_passed(2 * window + 4));
 }
 
 TEST_CASE("one seat that never acknowledges does not hold up the others", "[master][dispatcher]")

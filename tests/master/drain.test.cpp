@@ -4,6 +4,7 @@
 #include "support/descriptor_count.hpp"
 
 #include <chrono>
+#include <covey/master/dispatch.hpp>
 #include <filesystem>
 #include <memory>
 #include <unistd.h>
@@ -186,7 +187,7 @@ TEST_CASE("connections nobody took before the end are closed", "[master][drain][
         std::vector<std::unique_ptr<plain_client>> clients;
         for (int i = 0; i < 20; ++i)
             clients.push_back(std::make_unique<plain_client>(it));
-        REQUIRE(it.until([&] { return it.worker(0).unacknowledged == 8; }));
+        REQUIRE(it.until([&] { return it.worker(0).unacknowledged == supervision::window; }));
         it.master->stop();
         REQUIRE(it.until_over());
         for (auto const& one : clients)

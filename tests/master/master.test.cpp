@@ -6,6 +6,7 @@
 #include "support/descriptor_count.hpp"
 
 #include <algorithm>
+#include <covey/master/dispatch.hpp>
 #include <map>
 #include <memory>
 #include <set>
@@ -155,8 +156,8 @@ TEST_CASE("a worker that never acknowledges gets a window's worth and delays nob
         return std::count_if(clients.begin(), clients.end(),
                              [](auto const& one) { return one->has_line(); });
     };
-    REQUIRE(it.until([&] { return served() == 32; }));
-    CHECK(it.worker(0).unacknowledged == 8);
+    REQUIRE(it.until([&] { return served() == 40 - supervision::window; }));
+    CHECK(it.worker(0).unacknowledged == supervision::window);
 }
 
 TEST_CASE("a connection a worker rejects is served by a sibling", "[master][cluster]")

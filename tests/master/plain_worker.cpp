@@ -186,14 +186,16 @@ class plain_worker
 
     void hear(protocol::connection const& said, std::vector<handle>& handles)
     {
-        if (has("no-ack"))
-            return kept_.push_back(std::move(handles.front()));
-        if (stopping_ || has("reject")) {
-            channel_.send(protocol::rejected{said.ticket});
-            return;
+        for (std::size_t i = 0; i != handles.size(); ++i) {
+            if (has("no-ack")) {
+                kept_.push_back(std::move(handles[i]));
+            } else if (stopping_ || has("reject")) {
+                channel_.send(protocol::rejected{said.ticket + i});
+            } else {
+                channel_.send(protocol::accepted{said.ticket + i});
+                serve(std::move(handles[i]));
+            }
         }
-        channel_.send(protocol::accepted{said.ticket});
-        serve(std::move(handles.front()));
     }
 
     void serve(handle socket)

@@ -70,8 +70,8 @@ range handles_of(std::uint16_t type)
 {
     switch (type) {
     case welcome::type:
-    case connection::type:
         return {1, 1};
+    case connection::type:
     case doorbells::type:
         return {1, 64};
     case listener::type:

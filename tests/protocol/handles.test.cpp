@@ -257,19 +257,21 @@ TEST_CASE("a full descriptor table costs a message its handles and not the chann
     CHECK(descriptor_count() == before);
 }
 
-TEST_CASE("a connection that lost its handle can be declined by its ticket", "[handles]")
+TEST_CASE("connections that lost their handles can be declined by their tickets", "[handles]")
 {
     net::io_context loop{1};
     auto ends = make_socket_pair();
     master_channel master{loop.get_executor(), std::move(ends.first)};
     worker_channel worker{loop.get_executor(), std::move(ends.second)};
-    master.send(connection{.ticket = 99, .listener = 0}, {test::make_shared_handle()});
+    master.send(connection{.ticket = 99, .listener = 0},
+                {test::make_shared_handle(), test::make_shared_handle()});
     bool declined = false;
     {
         descriptor_limit const limit{0};
         worker.async_receive([&](error_code failed, envelope<from_master> got) {
             REQUIRE(failed == error::handles_lost);
             CHECK(got.handles.empty());
+            CHECK(got.handles_lost == 2);
             worker.send(rejected{std::get<connection>(got.message).ticket});
         });
         master.async_receive([&](error_code failed, envelope<from_worker> got) {

@@ -56,6 +56,33 @@ TEST_CASE("a worker accepts a connection before it reads from it", "[worker][run
     CHECK(master.expect<protocol::accepted>().ticket == 1); // ... and this had been sent by then
 }
 
+TEST_CASE("connections that come together are accepted as one and all served", "[worker][runtime]")
+{
+    played_master<> master{set_up};
+    master.start();
+    std::vector<covey::shared_handle> passed;
+    std::vector<http_client> clients;
+    for (int i = 0; i != 3; ++i) {
+        auto [theirs, client] = http_client::tcp_pair();
+        client.send(get("/visit"));
+        passed.push_back(covey::share(std::move(theirs)));
+        clients.push_back(std::move(client));
+    }
+    master.send(protocol::connection{.ticket = 7, .listener = 0}, passed);
+    CHECK(master.expect<protocol::accepted>().ticket == 9);
+    CHECK(clients[0].read().body == "1");
+    CHECK(clients[1].read().body == "2");
+    CHECK(clients[2].read().body == "3");
+
+    master.send(protocol::stop{.deadline_ms = 30'000});
+    master.send(protocol::connection{.ticket = 10, .listener = 0}, passed);
+    for (std::uint64_t ticket = 10; ticket != 13; ++ticket)
+        CHECK(master.expect<protocol::rejected>().ticket == ticket);
+    passed.clear();
+    clients.clear();
+    CHECK(master.exit_code() == protocol::worker_exit::planned);
+}
+
 TEST_CASE("a worker refuses another schema and prints both", "[worker][runtime]")
 {
     played_master<other_board> master{[](covey::runtime&, other_board&) {}};

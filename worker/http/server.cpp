@@ -29,15 +29,30 @@ server::~server()
 
 void server::open(handle connection)
 {
+    admit(std::move(connection))->start();
+}
+
+void server::open(std::vector<handle> connections)
+{
+    std::vector<std::shared_ptr<session>> admitted;
+    admitted.reserve(connections.size());
+    for (auto& each : connections)
+        admitted.push_back(admit(std::move(each)));
+    for (auto const& each : admitted)
+        each->start();
+}
+
+std::shared_ptr<session> server::admit(handle connection)
+{
     if (!std::exchange(ticking_, true)) {
         now_ = clock::now();
         tick();
     }
-    auto const made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
+    auto made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
     sessions_.insert(made);
     ++traffic_.connections;
     tell();
-    made->start();
+    return made;
 }
 
 void server::drain(std::chrono::milliseconds spread, std::function<void()> on_empty)

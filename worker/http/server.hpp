@@ -50,6 +50,10 @@ class server
     // algorithm would only hold back: have TCP_NODELAY on, or inherited from the listening socket.
     void open(handle connection);
 
+    // The same for several: all are the server's before the first of them is answered, so that an
+    // answer which ends in draining does not end the others.
+    void open(std::vector<handle> connections);
+
     // From now on every answer is its connection's last. Connections that stay idle and event
     // streams end evenly, in random order, over `spread`; the idle ones after drain_idle_timeout at
     // the earliest. `on_empty` is called once, when no connection is left; from here if there is
@@ -78,6 +82,7 @@ class server
         std::weak_ptr<session> who;
     };
 
+    std::shared_ptr<session> admit(handle connection);
     void tick();
     void tell() const;
     void plan_partings(std::chrono::milliseconds spread);
