@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <covey/master/master.hpp>
+#include <covey/protocol/channel_environment.hpp>
 #include <covey/protocol/log.hpp>
 #include <covey/protocol/version.hpp>
 #include <cstdio>
@@ -83,7 +84,7 @@ int run(int argc, char const* const* argv, options&& defaults,
         std::function<state&()> const& make_view, std::function<void(runtime&)> set_up)
 {
     open_standard_descriptors();
-    auto channel = channel_from_environment();
+    auto channel = protocol::channel_from_environment();
     bool const is_worker = channel.is_open();
     try {
         auto const line = parse_command_line(argc, argv, std::move(defaults));

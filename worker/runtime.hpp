@@ -97,8 +97,4 @@ class runtime
     std::unique_ptr<core> core_;
 };
 
-// The channel a worker process was started with (COVEY_CHANNEL_FD), taken out of the environment
-// so that grandchildren do not see it; an empty handle in a process that is no worker.
-handle channel_from_environment();
-
 } // namespace covey

@@ -1,7 +1,9 @@
 #include <covey/master/child_process.hpp>
 
+#include "master/plain_cluster.hpp"
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/program.hpp"
 #include "support/wait_until.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -15,7 +17,9 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -156,7 +160,7 @@ TEST_CASE("only the child's environment names the channel", "[master][child_proc
     for (std::size_t at = 0; (at = environment.find("COVEY_", at)) != std::string::npos; ++at)
         ++named;
     CHECK(named == 1);
-    auto const ours = "COVEY_CHANNEL_FD=" + std::to_string(it.ends.second.get());
+    std::string const ours = "COVEY_CHANNEL_FD=3";
     CHECK(environment.find(ours + std::string(1, '\0')) != std::string::npos);
     CHECK(std::getenv("COVEY_CHANNEL_FD") == nullptr);
 }
@@ -175,7 +179,7 @@ TEST_CASE("the child has descriptors 0 to 2 and its channel, and no other",
             out.insert(std::stoi(one.path().filename().string()));
         return out;
     };
-    std::set<int> const expected{0, 1, 2, it.ends.second.get()};
+    std::set<int> const expected{0, 1, 2, 3};
     // The dynamic loader opens libraries for a moment; what was inherited would stay.
     test::wait_until([&] { return open() == expected; });
     CHECK(open() == expected);
@@ -230,6 +234,79 @@ TEST_CASE("a program that ignores SIGCHLD loses statuses and nothing else",
     fixture it{shell("exit 3")};
     CHECK(it.until_ended());
     std::signal(SIGCHLD, old);
+}
+
+TEST_CASE("a worker gets the surroundings that its program asks for",
+          "[master][child_process][cluster]")
+{
+    auto const output = share(handle{::memfd_create("output", MFD_CLOEXEC)});
+    auto const input = share(handle{::open("/dev/null", O_RDONLY | O_CLOEXEC)});
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    handle const reader{ends[0]};
+    auto program = shell("echo \"$COVEY_TEST_WHO $COVEY_CHANNEL_FD $0 $1 $(pwd)\";"
+                         "echo beside >&4; test -S /proc/$$/fd/5");
+    program.arguments.insert(program.arguments.end(), {"name", "word"});
+    program.environment = {"COVEY_TEST_WHO=worker 3", "COVEY_CHANNEL_FD=77"};
+    program.directory = "/usr";
+    program.standard = {input, output, nullptr};
+    program.extra = {input, share(handle{ends[1]})};
+
+    ::setenv("COVEY_TEST_WHO", "master", 1);
+    fixture it{program};
+    ::unsetenv("COVEY_TEST_WHO");
+    REQUIRE(it.until_ended());
+    CHECK(it.status->code == 0);
+    std::string said(256, '\0');
+    said.resize(static_cast<std::size_t>(::pread(output->get(), said.data(), said.size(), 0)));
+    CHECK(said == "worker 3 5 name word /usr\n"); // the channel is behind the extra ones
+    program.extra.clear();
+    said.assign(256, '\0');
+    said.resize(static_cast<std::size_t>(::read(reader.get(), said.data(), said.size())));
+    CHECK(said == "beside\n");
+}
+
+TEST_CASE("a grandchild holds neither the channel nor what came over it",
+          "[master][child_process][cluster]")
+{
+    auto settings = test::plain_options(1);
+    settings.dispatch = dispatch_policy::shared; // the worker has the listening socket
+    test::plain_cluster it{settings, {"start-sleep"}};
+    REQUIRE(it.until_ready());
+    pid_t grandchild = 0;
+    REQUIRE(it.until([&] {
+        auto const children = test::children_of(it.pid(0));
+        if (children.empty())
+            return false;
+        grandchild = children.front();
+        std::ifstream name{"/proc/" + std::to_string(grandchild) + "/comm"};
+        std::string text;
+        return std::getline(name, text) && text == "sleep";
+    }));
+    auto const open = [&] {
+        std::set<int> out;
+        for (auto const& one :
+             std::filesystem::directory_iterator{"/proc/" + std::to_string(grandchild) + "/fd"})
+            out.insert(std::stoi(one.path().filename().string()));
+        return out;
+    };
+    std::set<int> const expected{0, 1, 2};
+    it.until([&] { return open() == expected; }); // the loader opens libraries
+    CHECK(open() == expected);
+    CHECK(test::descriptor_count(it.pid(0)) > 5); // while its parent has plenty
+    ::kill(grandchild, SIGKILL);
+}
+
+TEST_CASE("a worker is started on the main thread or not at all",
+          "[master][child_process][cluster]")
+{
+    net::io_context io{1};
+    auto const ends = protocol::make_socket_pair();
+    std::thread{[&] {
+        CHECK_THROWS_AS((child_process{io.get_executor(), sleeping, ends.second}),
+                        boost::system::system_error);
+    }}.join();
+    CHECK_FALSE(has_children());
 }
 
 TEST_CASE("a hundred processes that end at once are all reaped", "[master][child_process][cluster]")

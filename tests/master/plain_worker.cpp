@@ -3,7 +3,7 @@
 // "seat N id M pid P" and sends back what it reads. Words on its command line make it misbehave:
 //
 //   die-before-ready=CODE  hang-before-ready  refuse  wrong-version  no-hello  bad-frame
-//   close-channel  ignore-stop  spin  no-ack  reject  changes=N  watch
+//   close-channel  ignore-stop  spin  no-ack  reject  changes=N  watch  start-sleep
 //
 // "WORD@SEAT" holds in that seat alone. A client that sends "exit CODE" ends the worker.
 #include <array>
@@ -158,6 +158,10 @@ class plain_worker
 
     void misbehave()
     {
+        if (has("start-sleep") && ::fork() == 0) {
+            ::execl("/bin/sleep", "sleep", "1000", nullptr);
+            std::_Exit(127);
+        }
         if (has("bad-frame")) {
             std::array<char, 64> noise;
             noise.fill('!');

@@ -2,6 +2,7 @@
 #include "played_master.hpp"
 
 #include <arpa/inet.h>
+#include <covey/protocol/channel_environment.hpp>
 #include <cstdlib>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -250,18 +251,18 @@ TEST_CASE("a change wakes a worker, and relayed ones come and go", "[worker][run
 
 TEST_CASE("the channel is taken out of the environment", "[worker][runtime]")
 {
-    CHECK_FALSE(covey::channel_from_environment().is_open());
+    CHECK_FALSE(protocol::channel_from_environment().is_open());
     auto [mine, theirs] = protocol::make_socket_pair();
     ::fcntl(theirs.get(), F_SETFD, 0);
     ::setenv("COVEY_CHANNEL_FD", std::to_string(theirs.get()).c_str(), 1);
-    auto const taken = covey::channel_from_environment();
+    auto const taken = protocol::channel_from_environment();
     CHECK(taken.get() == theirs.release());
     CHECK(::fcntl(taken.get(), F_GETFD) == FD_CLOEXEC);
     CHECK(std::getenv("COVEY_CHANNEL_FD") == nullptr);
 
     for (auto const* wrong : {"", "x", "-1", "1x", "99999", "0"}) {
         ::setenv("COVEY_CHANNEL_FD", wrong, 1);
-        CHECK_THROWS_AS(covey::channel_from_environment(), boost::system::system_error);
+        CHECK_THROWS_AS(protocol::channel_from_environment(), boost::system::system_error);
         CHECK(std::getenv("COVEY_CHANNEL_FD") == nullptr);
     }
 }

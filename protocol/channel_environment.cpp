@@ -1,5 +1,4 @@
-// The one thing a worker process inherits: the descriptor named by COVEY_CHANNEL_FD.
-#include "runtime.hpp"
+#include "channel_environment.hpp"
 
 #include <boost/system/system_error.hpp>
 #include <cerrno>
@@ -9,14 +8,14 @@
 #include <string_view>
 #include <sys/socket.h>
 
-namespace covey {
+namespace covey::protocol {
 
 namespace {
 
 [[noreturn]] void refuse(std::string_view text, int error)
 {
     throw boost::system::system_error{{error, boost::system::system_category()},
-                                      "COVEY_CHANNEL_FD=" + std::string{text} +
+                                      std::string{channel_variable} + "=" + std::string{text} +
                                           " is no channel: unset it, or start this "
                                           "program by its master"};
 }
@@ -30,13 +29,18 @@ int option(int descriptor, int name)
 
 } // namespace
 
+std::string channel_entry(int descriptor)
+{
+    return channel_variable + ("=" + std::to_string(descriptor));
+}
+
 handle channel_from_environment()
 {
-    char const* const variable = std::getenv("COVEY_CHANNEL_FD");
+    char const* const variable = std::getenv(channel_variable);
     if (!variable)
         return {};
     std::string const text{variable};
-    ::unsetenv("COVEY_CHANNEL_FD");
+    ::unsetenv(channel_variable);
 
     int descriptor = -1;
     auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), descriptor);
@@ -50,4 +54,4 @@ handle channel_from_environment()
     return handle{descriptor};
 }
 
-} // namespace covey
+} // namespace covey::protocol
