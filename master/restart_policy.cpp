@@ -10,14 +10,14 @@ bool restart_history::failed(past_life const& life)
 {
     if (!life.was_ready)
         return true;
-    if (life.ready_for >= policy_.healthy_after) {
+    if (life.ready_for >= options_.healthy_after) {
         failures_ = 0;
-        credit_ = policy_.credit_max;
+        credit_ = credit_max();
     }
-    credit_ = std::min(credit_ + life.ready_for, policy_.credit_max);
-    if (credit_ < policy_.credit_per_death)
+    credit_ = std::min(credit_ + life.ready_for, credit_max());
+    if (credit_ < credit_per_death)
         return true;
-    credit_ -= policy_.credit_per_death;
+    credit_ -= credit_per_death;
     return life.exit_code == protocol::worker_exit::temporary;
 }
 
@@ -33,7 +33,7 @@ std::optional<std::chrono::milliseconds> restart_history::after(past_life const&
     // 20 doublings pass any sensible backoff_max; more would overflow.
     auto const doublings = std::min<std::uint32_t>(failures_++, 20);
     auto const wait =
-        std::min(policy_.backoff_min * (std::int64_t{1} << doublings), policy_.backoff_max);
+        std::min(options_.backoff_min * (std::int64_t{1} << doublings), options_.backoff_max);
     return std::chrono::duration_cast<std::chrono::milliseconds>(wait * (1.0 - 0.25 * random));
 }
 

@@ -8,9 +8,11 @@
 //
 // A worker that becomes ready and dies, over and over, would fork without end by the last rule. So
 // lives after ready are paid for: each death costs credit_per_death, each life earns its length,
-// and a seat without credit backs off too. The purse holds 60 deaths: whoever kills workers by
+// and a seat without credit backs off too. The purse holds free_deaths: whoever kills workers by
 // hand or by test does not empty it, a crash loop does within seconds.
 #pragma once
+
+#include "options.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -18,14 +20,7 @@
 
 namespace covey::supervision {
 
-struct restart_policy
-{
-    std::chrono::milliseconds backoff_min{100};
-    std::chrono::milliseconds backoff_max{10'000};
-    std::chrono::milliseconds healthy_after{30'000}; // a life that clears the whole past
-    std::chrono::milliseconds credit_per_death{200};
-    std::chrono::milliseconds credit_max{60 * 200};
-};
+inline constexpr std::chrono::milliseconds credit_per_death{200};
 
 struct past_life
 {
@@ -37,9 +32,9 @@ struct past_life
 class restart_history
 {
   public:
-    explicit restart_history(restart_policy policy = {})
-        : policy_{policy}
-        , credit_{policy.credit_max}
+    explicit restart_history(restart_options options = {})
+        : options_{options}
+        , credit_{credit_max()}
     {}
 
     // Takes one more life in. How long to wait before the next worker; nullopt: start none.
@@ -47,12 +42,14 @@ class restart_history
     // do not try again together.
     std::optional<std::chrono::milliseconds> after(past_life const& life, double random);
 
-    std::uint32_t failures() const { return failures_; } // in a row
+    // In a row. Not 0: the last one was a failure, and its replacement waits for that.
+    std::uint32_t failures() const { return failures_; }
 
   private:
     bool failed(past_life const& life);
+    std::chrono::milliseconds credit_max() const { return options_.free_deaths * credit_per_death; }
 
-    restart_policy policy_;
+    restart_options options_;
     std::chrono::milliseconds credit_;
     std::uint32_t failures_ = 0;
 };

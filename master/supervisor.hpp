@@ -16,22 +16,22 @@
 // about ids that are not known (any more), and what a life has said before, are ignored.
 #pragma once
 
+#include "life.hpp"
 #include "options.hpp"
 #include "orders.hpp"
+#include "reloading.hpp"
+#include "restart_limit.hpp"
+#include "roster.hpp"
+#include "sample.hpp"
+#include "watchdog.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace covey::supervision {
-
-using time_point = std::chrono::steady_clock::time_point;
-using milliseconds = std::chrono::milliseconds;
 
 struct supervisor_plan
 {
@@ -54,26 +54,13 @@ struct supervisor_plan
     recycle_options recycle;
 };
 
-enum class life_state { forked, online, listening, ready, draining, disconnected, dead };
-
-std::string_view name(life_state state);
-
-// What the watchdog and recycling look at.
-struct sample
-{
-    std::uint64_t beats = 0;          // of its loop
-    std::uint32_t connections = 0;    // that it has open
-    std::uint32_t unacknowledged = 0; // that it has been passed
-    std::uint64_t requests = 0;
-    std::uint64_t resident_bytes = 0; // 0: not known
-};
-
 class supervisor
 {
   public:
     // `random` gives numbers in [0, 1): for jitter.
     supervisor(supervisor_plan plan, std::function<double()> random);
-    ~supervisor();
+    supervisor(supervisor const&) = delete;
+    supervisor& operator=(supervisor const&) = delete;
 
     // ---- wishes ----
     void start(time_point now);
@@ -138,8 +125,48 @@ class supervisor
     bool is_reloading() const;
 
   private:
-    struct machine;
-    std::unique_ptr<machine> machine_;
+    // Why a life is lost to its seat.
+    enum class loss { ended, suicide, wished };
+
+    // The one way out: decides on the replacement.
+    void settle(time_point now, supervision::life& one, loss why);
+    // How long the seat's next worker must wait because of how this one ended; counts failures.
+    milliseconds account(time_point now, seat& at, supervision::life const& one);
+    void give_up_seat(time_point now, seat& at);
+    void give_up(time_point now, supervision::life const& last);
+    void fail(time_point now, std::string reason);
+
+    void end_if_over(time_point now, supervision::life& one);
+    void want(time_point now, std::uint32_t workers);
+    void empty_seats(time_point now, std::uint32_t from); // their lives leave
+
+    // Does what the state allows to be done now; after every input.
+    void advance(time_point now);
+    void advance_reload(time_point now);
+    void seat_who_is_ready(time_point now);
+    void fork_what_is_due(time_point now);
+    void replace_the_worn(time_point now);
+    void announce_if_ready();
+    void finish_if_over();
+    bool may_fork() const { return !stop_by_ && !drained_ && !given_up_; }
+    std::optional<time_point> next_start(seat const& at) const;
+
+    supervisor_plan plan_;
+    std::function<double()> random_;
+    roster roster_;
+    reloading reloading_;
+    watchdog watchdog_;
+    restart_limit limit_;
+
+    std::uint32_t seats_ = 0; // as scaled; none of them is wanted while drained
+    time_point now_{};        // of the latest input
+    bool started_ = false;
+    bool announced_ = false;
+    bool drained_ = false;
+    bool given_up_ = false;
+    bool finished_ = false;
+    std::optional<time_point> stop_by_; // the cluster stops
+    std::string failure_;
 };
 
 } // namespace covey::supervision

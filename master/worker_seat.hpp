@@ -43,7 +43,7 @@ struct seat_plan
     worker_program program;
     std::chrono::milliseconds ready_timeout{};
     std::chrono::milliseconds kill_after{};
-    restart_policy restart;
+    restart_options restart;
 };
 
 class worker_seat final : public std::enable_shared_from_this<worker_seat>, private life_events
