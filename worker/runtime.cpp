@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/protocol/channel.hpp>
 #include <covey/protocol/log.hpp>
@@ -36,6 +37,9 @@ constexpr std::size_t reason_bytes_max = 4096; // of a suicide: it goes into the
 // Over this long idle connections and streams end when nobody has said how long: their clients come
 // back to siblings, and shall not come all at once.
 constexpr milliseconds own_spread{1'000};
+
+// Between two looks at the parent while a worker without a channel finishes.
+constexpr milliseconds parent_look{50};
 
 std::string described(std::exception_ptr const& failed)
 {
@@ -66,6 +70,7 @@ struct runtime::core
     void begin();
     void serve(protocol::connection const& passed, std::vector<handle> handles, std::size_t lost);
     void channel_ended(error_code reason);
+    void watch_parent();
 
     // ---- the ways out ----
     void refuse(std::string const& reason);
@@ -82,6 +87,7 @@ struct runtime::core
     protocol::worker_channel channel;
     net::signal_set signals{loop};
     pid_t const parent = ::getppid();
+    net::steady_timer parent_watch{loop};
 
     introduction told;
     worker_identity identity;
@@ -226,9 +232,21 @@ void runtime::core::channel_ended(error_code reason)
 {
     if (reason != protocol::error::closed)
         log::error("the channel has ended: " + reason.message());
+    leaving.drain(drain_deadline(), own_spread);
+    watch_parent();
+}
+
+// The kernel closes what a dying process had open before it gives its children another parent, so
+// the first look may come too early; a master may die later, too.
+void runtime::core::watch_parent()
+{
     if (::getppid() != parent)
         return leaving.leave(exits::planned);
-    leaving.drain(drain_deadline(), own_spread);
+    parent_watch.expires_after(parent_look);
+    parent_watch.async_wait([this](error_code stopped) {
+        if (!stopped)
+            watch_parent();
+    });
 }
 
 // ---- the ways out
