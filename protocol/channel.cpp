@@ -3,6 +3,7 @@
 #include "detail/ancillary.hpp"
 #include "detail/frame_input.hpp"
 #include "detail/frame_output.hpp"
+#include "detail/waiting_list.hpp"
 
 #include <algorithm>
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -54,39 +55,14 @@ std::pair<handle, handle> make_socket_pair()
 // only, so no call of ours runs user code, and the user may destroy the channel in any handler.
 struct frame_channel::core : std::enable_shared_from_this<core>
 {
-    // The completion handler of a wait. When the loop is destroyed instead of run, it is destroyed
-    // uncalled: then nobody will ever complete the outstanding calls, and the handlers (which may
-    // own the channel, which owns this core) must go too, or they would keep each other alive.
-    class waiter
-    {
-      public:
-        waiter(std::shared_ptr<core> of, void (core::*then)(error_code))
-            : core_{std::move(of)}
-            , then_{then}
-        {}
-        waiter(waiter&&) = default;
-        waiter& operator=(waiter&&) = delete;
-        ~waiter()
-        {
-            if (core_)
-                core_->abandon();
-        }
-        void operator()(error_code failed)
-        {
-            auto const alive = std::exchange(core_, nullptr);
-            (alive.get()->*then_)(failed);
-        }
-
-      private:
-        std::shared_ptr<core> core_;
-        void (core::*then_)(error_code);
-    };
+    using waiter = detail::waiter<core>;
 
     core(net::any_io_executor executor, handle socket, channel_limits limits)
         : limits_{limits}
         , socket_{executor}
         , retry_{executor}
         , input_{limits.frame_bytes_max}
+        , drained_{std::make_shared<detail::waiting_list>(executor)}
     {
         socket_.assign(socket.get()); // throws; until then the handle closes it
         static_cast<void>(socket.release());
@@ -95,18 +71,19 @@ struct frame_channel::core : std::enable_shared_from_this<core>
 
     // ---- sending -----------------------------------------------------------------------------
 
-    send_status send(frame out, std::vector<shared_handle> handles)
+    send_status send(frame out, std::vector<shared_handle> handles, lane in)
     {
         if (!is_open())
             return send_status::closed;
         if (!is_valid(out, handles))
             return send_status::invalid;
         std::size_t const size = header_bytes + out.body.size();
-        if (!output_.empty() && output_.bytes() + size > limits_.queued_bytes_max)
+        std::size_t const waiting = output_.bytes(in);
+        if (waiting > 0 && waiting + size > limits_.queued_bytes_max)
             return send_status::would_block;
 
         bool const idle = output_.empty();
-        output_.push(std::move(out), std::move(handles));
+        output_.push(std::move(out), std::move(handles), in);
         if (idle)
             flush();
         return !is_open()        ? send_status::closed
@@ -125,8 +102,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
     {
         error_code const failed = output_.flush(socket_.native_handle());
         if (!failed) {
-            if (drained_)
-                complete(take(drained_), error_code{});
+            drained_->complete_all({});
         } else if (failed == net::error::would_block) {
             socket_.async_wait(socket_.wait_write, waiter{shared_from_this(), &core::on_writable});
         } else if (is_shortage(failed)) {
@@ -150,20 +126,17 @@ struct frame_channel::core : std::enable_shared_from_this<core>
     {
         sending_ended_ = reason;
         output_.clear();
-        if (drained_)
-            complete(take(drained_), reason);
+        drained_->complete_all(reason);
     }
 
     void start_drained(drained_handler handler)
     {
-        if (drained_)
-            complete(std::move(handler), error_code{net::error::already_started});
-        else if (!is_open())
+        if (!is_open())
             complete(std::move(handler), ended_ ? ended_ : sending_ended_);
         else if (output_.empty())
             complete(std::move(handler), error_code{});
         else
-            hold(drained_, std::move(handler), &core::cancel_drained);
+            drained_->add(std::move(handler));
     }
 
     // ---- receiving ---------------------------------------------------------------------------
@@ -175,7 +148,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
         } else if (ended_) {
             fail(std::move(handler), ended_);
         } else {
-            hold(receive_, std::move(handler), &core::cancel_receive);
+            hold_receive(std::move(handler));
             deliver();
         }
     }
@@ -189,7 +162,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
         error_code failed;
         if (auto next = input_.next(failed)) {
             error_code const lost = next->handles_lost ? error::handles_lost : error_code{};
-            complete_by(now, take(receive_), lost, std::move(next->what), std::move(next->handles));
+            complete_by(now, detail::take_handler(receive_), lost, std::move(*next));
         } else if (failed) {
             close(failed);
         } else if (!std::exchange(reading_, true)) {
@@ -227,15 +200,14 @@ struct frame_channel::core : std::enable_shared_from_this<core>
         output_.clear();
         input_.clear();
         if (receive_)
-            fail(take(receive_), ended_);
-        if (drained_)
-            complete(take(drained_), ended_);
+            fail(detail::take_handler(receive_), ended_);
+        drained_->complete_all(ended_);
     }
 
     void abandon()
     {
         auto const receive = std::exchange(receive_, nullptr);
-        auto const drained = std::exchange(drained_, nullptr);
+        drained_->clear();
     }
 
     void cancel_receive()
@@ -244,49 +216,32 @@ struct frame_channel::core : std::enable_shared_from_this<core>
             fail(std::exchange(receive_, nullptr), net::error::operation_aborted);
     }
 
-    void cancel_drained()
-    {
-        if (drained_)
-            complete(std::exchange(drained_, nullptr), error_code{net::error::operation_aborted});
-    }
-
     // ---- handlers ----------------------------------------------------------------------------
 
-    // Keeps `handler` in `place`. By swap: Boost 1.81's move assignment of any_completion_handler
-    // calls itself for ever.
-    template <class Handler>
-    void hold(Handler& place, Handler handler, void (core::*cancel)())
+    // Keeps `handler`. By swap: Boost 1.81's move assignment of any_completion_handler calls itself
+    // for ever.
+    void hold_receive(receive_handler handler)
     {
         if (auto slot = net::get_associated_cancellation_slot(handler); slot.is_connected())
-            slot.assign([weak = weak_from_this(), cancel](net::cancellation_type) {
+            slot.assign([weak = weak_from_this()](net::cancellation_type) {
                 if (auto const self = weak.lock())
-                    (self.get()->*cancel)();
+                    self->cancel_receive();
             });
-        place.swap(handler);
-    }
-
-    // Takes an outstanding handler; a cancellation that comes later is not for the next call.
-    template <class Handler>
-    static Handler take(Handler& outstanding)
-    {
-        if (auto slot = net::get_associated_cancellation_slot(outstanding); slot.is_connected())
-            slot.clear();
-        return std::exchange(outstanding, nullptr);
+        receive_.swap(handler);
     }
 
     template <class Handler, class... Results>
     void complete(Handler handler, Results... results)
     {
-        complete_by(false, std::move(handler), std::move(results)...);
+        detail::post_completion(socket_.get_executor(), std::move(handler), std::move(results)...);
     }
 
     // `now`: before this returns, if the handler's executor lets it.
-    template <class Handler, class... Results>
-    void complete_by(bool now, Handler handler, Results... results)
+    void complete_by(bool now, receive_handler handler, error_code result, detail::incoming in)
     {
         auto const executor = net::get_associated_executor(handler, socket_.get_executor());
-        auto call = [handler = std::move(handler), ... results = std::move(results)]() mutable {
-            std::move(handler)(std::move(results)...);
+        auto call = [handler = std::move(handler), result, in = std::move(in)]() mutable {
+            std::move(handler)(result, std::move(in.what), std::move(in.handles));
         };
         auto bound = net::bind_executor(executor, std::move(call));
         if (now)
@@ -307,7 +262,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
     detail::frame_output output_;
     std::vector<handle> arrived_; // empty between reads; kept for its memory
     receive_handler receive_;
-    drained_handler drained_;
+    std::shared_ptr<detail::waiting_list> drained_;
     bool reading_ = false;     // a wait for input is in the loop
     error_code sending_ended_; // the peer is gone, but its last words may be unread
     error_code ended_;
@@ -332,9 +287,9 @@ frame_channel::~frame_channel()
         core_->close(net::error::operation_aborted);
 }
 
-send_status frame_channel::send(frame out, std::vector<shared_handle> handles)
+send_status frame_channel::send(frame out, std::vector<shared_handle> handles, lane in)
 {
-    return core_->send(std::move(out), std::move(handles));
+    return core_->send(std::move(out), std::move(handles), in);
 }
 
 void frame_channel::close(error_code reason)

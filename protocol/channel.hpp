@@ -36,7 +36,8 @@ using covey::send_status;
 
 struct channel_limits
 {
-    // What the queue may hold: high watermark. One frame always fits into an empty queue.
+    // What each lane of the queue may hold: high watermark. One frame always fits into an empty
+    // one. A peer that never reads costs at most both.
     std::size_t queued_bytes_max = 1 << 20;
     // A frame's body, in either direction.
     std::size_t frame_bytes_max = 1 << 20;
@@ -55,9 +56,9 @@ class frame_channel
     frame_channel(frame_channel&&) noexcept;
     frame_channel& operator=(frame_channel&&) noexcept;
 
-    // Tries to send at once and queues what the kernel does not take. Frames leave in the order of
-    // their send calls, each with its handles.
-    send_status send(frame out, std::vector<shared_handle> handles = {});
+    // Tries to send at once and queues what the kernel does not take. The frames of a lane leave in
+    // the order of their send calls, each with its handles.
+    send_status send(frame out, std::vector<shared_handle> handles = {}, lane in = lane::data);
 
     // Completes with the next frame and its handles, or with the reason the channel ended (every
     // later call gets the same reason). One outstanding call at a time: a second one completes
@@ -74,7 +75,7 @@ class frame_channel
     }
 
     // Completes when the queue is empty (at once if it is), or with the reason the channel ended.
-    // To part in good order: send, async_drained, close. One outstanding call at a time.
+    // To part in good order: send, async_drained, close. Any number of calls may be outstanding.
     template <class Token>
     auto async_drained(Token&& token)
     {
@@ -150,7 +151,7 @@ class channel
 
     send_status send(Out const& message, std::vector<shared_handle> handles = {})
     {
-        return frames_->send(encode(message), std::move(handles));
+        return frames_->send(encode(message), std::move(handles), lane_of(message));
     }
 
     // Completes with (error_code, envelope<In>); a frame that is no message of In, or comes with
@@ -184,6 +185,7 @@ class channel
 
 using master_channel = channel<from_master, from_worker>; // the master's end
 using worker_channel = channel<from_worker, from_master>; // a worker's end
+using peer_channel = channel<from_peer, from_peer>;       // either end, for applications alone
 
 } // namespace covey::protocol
 

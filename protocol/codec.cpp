@@ -188,12 +188,55 @@ error_code decode_any(frame const& in, std::size_t handles, Variant& out)
     return result;
 }
 
+lane lane_of_one(auto const&)
+{
+    return lane::house;
+}
+
+lane lane_of_one(change const&)
+{
+    return lane::data;
+}
+
+lane lane_of_one(talk const& said)
+{
+    switch (static_cast<talk_kind>(said.kind)) {
+    case talk_kind::taken:
+    case talk_kind::lost:
+    case talk_kind::withdrawn:
+    case talk_kind::credit:
+        return lane::house;
+    default:
+        return lane::data;
+    }
+}
+
+lane lane_of_any(auto const& message)
+{
+    return std::visit([](auto const& alternative) { return lane_of_one(alternative); }, message);
+}
+
 frame encode_any(auto const& message)
 {
     return std::visit([](auto const& alternative) { return encode_one(alternative); }, message);
 }
 
 } // namespace
+
+lane lane_of(from_master const& message)
+{
+    return lane_of_any(message);
+}
+
+lane lane_of(from_worker const& message)
+{
+    return lane_of_any(message);
+}
+
+lane lane_of(from_peer const& message)
+{
+    return lane_of_any(message);
+}
 
 frame encode(from_master const& message)
 {

@@ -27,6 +27,16 @@ struct frame
     std::string body;
 };
 
+// What a sender has to say goes in two lanes: a frame of the house overtakes data that has not
+// begun to leave, so that no order and no receipt waits behind what applications say. Within a lane
+// the order stays.
+enum class lane { house, data };
+
+// Changes, and what applications say; the receipts of a conversation are the house's.
+lane lane_of(from_master const& message);
+lane lane_of(from_worker const& message);
+lane lane_of(from_peer const& message);
+
 frame encode(from_master const& message);
 frame encode(from_worker const& message);
 frame encode(from_peer const& message);

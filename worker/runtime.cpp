@@ -22,6 +22,7 @@
 #include <optional>
 #include <unistd.h>
 #include <utility>
+#include <variant>
 
 namespace covey {
 
@@ -85,6 +86,7 @@ struct runtime::core
     std::function<void(runtime&)> set_up;
     net::io_context loop{1};
     protocol::worker_channel channel;
+    messenger talk{loop.get_executor(), carried_by(channel)};
     net::signal_set signals{loop};
     pid_t const parent = ::getppid();
     net::steady_timer parent_watch{loop};
@@ -132,7 +134,7 @@ void runtime::core::converse()
             return;
         if (failed && failed != protocol::error::handles_lost)
             return channel_ended(failed);
-        if (failed)
+        if (failed && !std::holds_alternative<protocol::talk>(in.message))
             told.handles_were_lost();
         converse(); // first: what is heard may call a handler that throws
         hear(std::move(in));
@@ -161,7 +163,7 @@ void runtime::core::hear(protocol::envelope<protocol::from_master> in)
                        leaving.drain(milliseconds{asked.deadline_ms},
                                      milliseconds{asked.spread_ms});
                    },
-                   [&](protocol::talk const&) {},
+                   [&](protocol::talk& said) { talk.hear(std::move(said), std::move(in.handles)); },
                    [&](protocol::change const& told_change) {
                        if (relayed)
                            relayed({told_change.field, told_change.kind, told_change.revision,
@@ -232,6 +234,7 @@ void runtime::core::channel_ended(error_code reason)
 {
     if (reason != protocol::error::closed)
         log::error("the channel has ended: " + reason.message());
+    talk.end(reason);
     leaving.drain(drain_deadline(), own_spread);
     watch_parent();
 }
@@ -358,6 +361,11 @@ void runtime::heartbeat()
 net::any_io_executor runtime::get_executor() const
 {
     return core_->loop.get_executor();
+}
+
+messenger& runtime::conversation()
+{
+    return core_->talk;
 }
 
 void runtime::relay(relayed_change const& change)

@@ -9,6 +9,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <covey/protocol/handle.hpp>
+#include <covey/protocol/messenger.hpp>
 #include <covey/shm/subscription.hpp>
 #include <cstdint>
 #include <functional>
@@ -91,6 +92,10 @@ class runtime
     // for those of others. What is sent while the channel's queue is full is dropped.
     void relay(relayed_change const& change);
     void on_relayed(std::function<void(relayed_change const&)> handler);
+
+    // What this worker and the master's application say to each other. What came before set_up ran
+    // waits for it.
+    messenger& conversation();
 
   private:
     struct core;

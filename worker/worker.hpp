@@ -11,11 +11,13 @@
 #include "runtime.hpp"
 
 #include <chrono>
+#include <covey/protocol/messenger.hpp>
 #include <covey/shm/state.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace covey {
 
@@ -84,6 +86,43 @@ class worker
 
     // For a handler that computes for long: shows the master's watchdog that it is not stuck.
     void heartbeat() { runtime_.heartbeat(); }
+
+    // ---- words: what this worker and the master's program say to each other (messenger.hpp) ----
+
+    // Never throws; in the set-up function too. Messages arrive in order.
+    send_status send(datum const& body, std::vector<passed_handle> handles = {})
+    {
+        return conversation().send(body, std::move(handles));
+    }
+
+    // Calls `handler(message)`, whose handles it may take, for what the master says. What comes
+    // before it is set waits, within a window of 1 MiB.
+    void on_message(std::function<void(message)> handler)
+    {
+        conversation().on_message(std::move(handler));
+    }
+
+    // Completes with (error_code, message): the master's reply, or why there is none.
+    template <class Token>
+    auto async_request(datum const& body, std::chrono::milliseconds timeout, Token&& token)
+    {
+        return conversation().async_request(body, timeout, std::forward<Token>(token));
+    }
+
+    // `handler(message)` is awaited for every request of the master; its result is the reply.
+    void on_request(std::function<net::awaitable<datum>(message)> handler)
+    {
+        conversation().on_request(std::move(handler));
+    }
+
+    // Completes when a send that was refused (would_block) would be taken now.
+    template <class Token>
+    auto async_drained(Token&& token)
+    {
+        return conversation().async_drained(std::forward<Token>(token));
+    }
+
+    messenger& conversation() { return runtime_.conversation(); }
 
     // One line at level info.
     void log(std::string const& line) { runtime_.log(line); }

@@ -14,15 +14,24 @@ constexpr std::size_t pieces_max = 64; // two a frame; well below IOV_MAX, 1024
 
 } // namespace
 
-void frame_output::push(frame what, std::vector<shared_handle> handles)
+void frame_output::push(frame what, std::vector<shared_handle> handles, lane in)
 {
-    frame_header const header{static_cast<std::uint32_t>(what.body.size()), what.type, 0,
-                              sequence_++, static_cast<std::uint32_t>(handles.size())};
-    outgoing& last = queue_.emplace_back();
-    last.header = store(header);
-    last.body = std::move(what.body);
-    last.handles = std::move(handles);
-    bytes_ += last.size();
+    outgoing next;
+    next.about = {static_cast<std::uint32_t>(what.body.size()), what.type, 0, 0,
+                  static_cast<std::uint32_t>(handles.size())};
+    next.in = in;
+    next.body = std::move(what.body);
+    next.handles = std::move(handles);
+    bytes_[static_cast<std::size_t>(in)] += next.size();
+    if (in == lane::data) {
+        queue_.push_back(std::move(next));
+        return;
+    }
+    bool const data_has_begun =
+        !queue_.empty() && queue_.front().in == lane::data && queue_.front().written > 0;
+    auto const behind = of_the_house_ + (data_has_begun ? 1 : 0);
+    queue_.insert(queue_.begin() + static_cast<std::ptrdiff_t>(behind), std::move(next));
+    ++of_the_house_;
 }
 
 boost::system::error_code frame_output::flush(int socket)
@@ -45,10 +54,15 @@ boost::system::error_code frame_output::write_some(int socket)
             pieces[count++] = {static_cast<char*>(const_cast<void*>(data)) + skipped,
                                size - skipped};
     };
-    for (outgoing const& next : queue_) {
+    std::uint32_t sequence = sequence_;
+    for (outgoing& next : queue_) {
         bool const first = &next == &queue_.front();
         if (count + 2 > pieces.size() || (!first && !next.handles.empty()))
             break;
+        if (next.written == 0) { // the number is final when a byte of it has left
+            next.about.sequence = sequence++;
+            next.header = store(next.about);
+        }
         std::size_t skip = next.written;
         add(next.header.data(), next.header.size(), skip);
         add(next.body.data(), next.body.size(), skip);
@@ -61,22 +75,26 @@ boost::system::error_code frame_output::write_some(int socket)
 
 void frame_output::written(std::size_t bytes)
 {
-    bytes_ -= bytes;
     queue_.front().handles.clear();
     while (bytes > 0) {
         outgoing& first = queue_.front();
         std::size_t const part = std::min(bytes, first.size() - first.written);
-        first.written += part;
+        if (std::exchange(first.written, first.written + part) == 0)
+            ++sequence_;
+        bytes_[static_cast<std::size_t>(first.in)] -= part;
         bytes -= part;
-        if (first.written == first.size())
+        if (first.written == first.size()) {
+            of_the_house_ -= first.in == lane::house ? 1 : 0;
             queue_.pop_front();
+        }
     }
 }
 
 void frame_output::clear()
 {
     queue_.clear();
-    bytes_ = 0;
+    of_the_house_ = 0;
+    bytes_ = {};
 }
 
 } // namespace covey::protocol::detail

@@ -1,4 +1,8 @@
-// frame_output: frames on their way out, in order, each with its handles.
+// frame_output: frames on their way out, each with its handles, in two lanes.
+//
+// A frame of the house goes before every frame of data that has not begun to leave; within a lane
+// they keep their order. One that is partly written is finished first, so a frame gets its number
+// in the sequence only with its first byte.
 //
 // Handles must ride with the first byte of their own frame, so a frame that has some starts a
 // system call of its own; frames without are written many at a time. As soon as a frame's first
@@ -10,6 +14,7 @@
 #include <covey/protocol/codec.hpp>
 #include <covey/protocol/handle.hpp>
 
+#include <array>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -23,13 +28,14 @@ class frame_output
 {
   public:
     // A body of any length up to 4 GiB, at most handles_max open handles: the channel has checked.
-    void push(frame what, std::vector<shared_handle> handles);
+    void push(frame what, std::vector<shared_handle> handles, lane in);
 
     // Writes until nothing is left or the kernel says no; then the error is what it said.
     boost::system::error_code flush(int socket);
 
     bool empty() const { return queue_.empty(); }
-    std::size_t bytes() const { return bytes_; } // not yet written, headers included
+    std::size_t bytes() const { return bytes_[0] + bytes_[1]; } // not written, headers included
+    std::size_t bytes(lane in) const { return bytes_[static_cast<std::size_t>(in)]; }
 
     // Forgets the frames and lets go of their handles.
     void clear();
@@ -37,7 +43,9 @@ class frame_output
   private:
     struct outgoing
     {
-        header_image header;
+        frame_header about;
+        lane in{};
+        header_image header{};
         std::string body;
         std::vector<shared_handle> handles; // empty once they have left
         std::size_t written = 0;
@@ -48,9 +56,10 @@ class frame_output
     boost::system::error_code write_some(int socket);
     void written(std::size_t bytes);
 
-    std::deque<outgoing> queue_;
-    std::size_t bytes_ = 0;
-    std::uint32_t sequence_ = 0;
+    std::deque<outgoing> queue_; // the house's before the data, but for a first one that has begun
+    std::size_t of_the_house_ = 0;
+    std::array<std::size_t, 2> bytes_{}; // by lane
+    std::uint32_t sequence_ = 0;         // of the next frame that begins to leave
 };
 
 } // namespace covey::protocol::detail
