@@ -51,7 +51,7 @@ int refuse(int code, std::string_view why)
 std::string ready_line(master const& cluster)
 {
     return fmt::format("covey: ready on {} (workers {}, pid {})",
-                       fmt::join(cluster.addresses(), ", ready on "), cluster.workers().size(),
+                       fmt::join(cluster.addresses(), ", ready on "), cluster.status().size(),
                        ::getpid());
 }
 

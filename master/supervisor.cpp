@@ -41,7 +41,9 @@ void supervisor::start(time_point now)
 
 void supervisor::scale(time_point now, std::uint32_t workers)
 {
-    if (started_ && !stop_by_) {
+    if (!started_) {
+        plan_.workers = workers;
+    } else if (!stop_by_) {
         drained_ = false;
         want(now, std::min(workers, plan_.workers_max));
     }
@@ -380,7 +382,7 @@ std::optional<supervisor::life_view> supervisor::life(std::uint64_t id) const
 
 std::uint32_t supervisor::seats() const
 {
-    return seats_;
+    return started_ ? seats_ : std::min(plan_.workers, plan_.workers_max);
 }
 
 std::uint32_t supervisor::ready_seats() const

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <covey/protocol/log.hpp>
+#include <chrono>
 #include <covey/protocol/version.hpp>
-#include <csignal>
 #include <fmt/format.h>
+#include <iterator>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 namespace covey::supervision {
 
@@ -20,86 +23,185 @@ constexpr std::size_t relay_bytes_max = protocol::channel_limits{}.queued_bytes_
 // After the process has ended only a grandchild can hold the channel open; nobody waits for that.
 constexpr auto last_word = 100ms;
 
-constexpr std::size_t reason_bytes_max = 4096; // of a worker's refusal: it goes into the log
-
 } // namespace
 
-worker_life::worker_life(net::any_io_executor executor, life_plan plan, life_events& events)
-    : worker_life{executor, std::move(plan), events, protocol::make_socket_pair()}
-{}
-
-worker_life::worker_life(net::any_io_executor executor, life_plan plan, life_events& events,
-                         std::pair<handle, handle> ends)
-    : plan_{std::move(plan)}
-    , events_{&events}
-    , channel_{executor, std::move(ends.first)}
-    , process_{executor, plan_.program, ends.second}
-    , timer_{executor}
-{}
-
-void worker_life::begin(introduction first)
+worker_life::worker_life(net::any_io_executor executor, std::uint32_t seat)
+    : executor_{executor}
+    , last_word_{executor}
+    , messenger_{executor, carrier()}
 {
-    first_ = std::move(first);
-    by(plan_.ready_timeout, &worker_life::not_ready_in_time);
-    process_.async_exit(
-        [self = shared_from_this()](boost::system::error_code failed, exit_status status) {
-            if (!failed)
-                self->process_ended(status);
+    who_.seat = seat;
+}
+
+// Not by shared_from_this: the messenger is a part, and goes first.
+messenger::carrier worker_life::carrier()
+{
+    return {[this](protocol::talk const& said, std::vector<shared_handle> handles) {
+                return send(said, std::move(handles));
+            },
+            [this](messenger::drained_handler done) {
+                drain_waiters_.push_back(std::move(done));
+                when_drained();
+            }};
+}
+
+void worker_life::start(life_identity const& who, worker_program program, introduction first,
+                        bool captured, life_owner& owner)
+{
+    who_ = who;
+    started_ = true;
+    auto ends = protocol::make_socket_pair();
+    auto const self = weak_from_this();
+    handle written; // open until the worker has its own copy
+    if (captured && !program.standard[2]) {
+        auto pipe = captured_output::make_pipe();
+        output_ = std::make_shared<captured_output>(executor_, std::move(pipe.first), [self] {
+            if (auto const alive = self.lock()) {
+                alive->output_open_ = false;
+                alive->close_when_over();
+            }
         });
+        program.standard[2] = share(std::move(pipe.second));
+    }
+    channel_.emplace(executor_, std::move(ends.first));
+    process_.emplace(executor_, program, ends.second); // throws when it cannot fork
+
+    owner_ = &owner;
+    first_ = std::move(first);
+    channel_open_ = process_alive_ = true;
+    messenger_.on_message([self](message said) {
+        if (auto const alive = self.lock(); alive && alive->owner_ != nullptr)
+            alive->owner_->on_message(*alive, std::move(said));
+    });
+    process_->async_exit(
+        [keep = shared_from_this()](boost::system::error_code failed, exit_status status) {
+            if (!failed)
+                keep->process_ended(status);
+        });
+    if (output_) {
+        output_open_ = true;
+        output_->start();
+    }
     receive();
 }
 
-// For what must arrive. A channel that is full of it belongs to a worker that does not read.
-void worker_life::send(protocol::from_master const& message, std::vector<shared_handle> handles)
+// ---- orders ----
+
+// In their order, whatever the channel can hold: before hello, or when it is full, they wait here.
+// A worker that never reads is the supervisor's business. The talk that can wait is bounded by the
+// messenger's window.
+send_status worker_life::send(protocol::from_master message, std::vector<shared_handle> handles)
 {
-    auto const status = channel_.send(message, std::move(handles));
-    if (status == protocol::send_status::would_block || status == protocol::send_status::invalid)
-        kill("does not read its channel");
+    if (started_ && !channel_open_)
+        return send_status::closed;
+    waiting_.emplace_back(std::move(message), std::move(handles));
+    if (said_hello_)
+        send_waiting();
+    return waiting_.empty() ? send_status::sent : send_status::queued;
 }
 
-void worker_life::stop(std::chrono::milliseconds deadline)
+void worker_life::send_waiting()
 {
-    if (state_ != worker_state::starting && state_ != worker_state::ready)
+    while (!waiting_.empty()) {
+        auto const& [message, handles] = waiting_.front();
+        if (channel_->send(message, handles) == send_status::would_block)
+            return when_drained();
+        waiting_.pop_front();
+    }
+}
+
+send_status worker_life::say(datum const& body, std::vector<passed_handle> handles)
+{
+    if (parting_ || (started_ && !channel_open_))
+        return send_status::closed;
+    auto const status = messenger_.send(body, std::move(handles));
+    if (status == send_status::would_block && !std::exchange(refused_word_, true))
+        messenger_.async_drained([self = weak_from_this()](boost::system::error_code failed) {
+            auto const alive = self.lock();
+            if (failed || !alive)
+                return;
+            alive->refused_word_ = false;
+            if (alive->owner_ != nullptr)
+                alive->owner_->on_drained(*alive);
+        });
+    return status;
+}
+
+void worker_life::answer_requests()
+{
+    messenger_.on_request([self = weak_from_this()](message said) -> net::awaitable<datum> {
+        auto const alive = self.lock();
+        if (!alive || alive->owner_ == nullptr)
+            throw std::runtime_error{"the master is going"};
+        co_return co_await alive->owner_->on_request(*alive, std::move(said));
+    });
+}
+
+void worker_life::stop(protocol::stop const& order)
+{
+    if (channel_open_)
+        send_connections(); // they were its before it was told
+    send(order);
+}
+
+bool worker_life::signal(int number) const noexcept
+{
+    return process_alive_ && process_->signal(number);
+}
+
+void worker_life::disconnect()
+{
+    if (std::exchange(parting_, true))
         return;
-    if (!said_hello_)
-        return kill("was told to stop before it had begun");
-    if (state_ == worker_state::starting)
-        deadline = 0ms;
-    send_connections(); // they were its before it was told
-    state_ = worker_state::draining;
-    send(protocol::stop{static_cast<std::uint64_t>(std::max(deadline, 0ms).count()), 0});
-    by(deadline + plan_.kill_after, &worker_life::not_gone_in_time);
+    messenger_.async_flushed([self = weak_from_this()](boost::system::error_code) {
+        if (auto const alive = self.lock()) {
+            alive->flushed_ = true;
+            alive->part_when_done();
+        }
+    });
 }
 
-void worker_life::kill(std::string const& reason)
+// A connection whose acknowledgement were not heard would be served twice.
+void worker_life::part_when_done()
 {
-    if (report_.reason.empty())
-        report_.reason = reason;
-    if (state_ == worker_state::ready || state_ == worker_state::starting)
-        state_ = worker_state::draining; // gets no connections any more
-    process_.signal(SIGKILL);
+    if (flushed_ && channel_open_ && said_hello_ && handover_.size() == 0)
+        when_drained();
 }
 
 void worker_life::abandon() noexcept
 {
-    events_ = nullptr;
-    disarm();
-    channel_.close();
-    process_.end();
+    owner_ = nullptr;
+    last_word_.cancel();
+    if (output_)
+        output_->close();
+    if (channel_)
+        channel_->close();
+    messenger_.end(net::error::operation_aborted);
+    channel_open_ = process_alive_ = output_open_ = false;
+    if (process_)
+        process_->end();
 }
 
-// ---- connections and changes
-// ---------------------------------------------------------------------
+void worker_life::let_go_of_output()
+{
+    if (!output_open_)
+        return;
+    output_->catch_up();
+    output_->close();
+    output_open_ = false;
+    close_when_over();
+}
 
 bool worker_life::pass(passed_connection& connection)
 {
-    if (!is_open())
+    if (!takes_connections())
         return false;
     handover_.add(std::move(connection));
     if (!std::exchange(sending_connections_, true))
-        net::post(channel_.get_executor(), [self = shared_from_this()] {
+        net::post(executor_, [self = shared_from_this()] {
             self->sending_connections_ = false;
-            self->send_connections();
+            if (self->channel_open_)
+                self->send_connections();
         });
     return true;
 }
@@ -109,106 +211,149 @@ bool worker_life::pass(passed_connection& connection)
 void worker_life::send_connections()
 {
     while (auto parcel = full_ ? std::nullopt : handover_.next()) {
-        switch (channel_.send(parcel->message, parcel->handles)) {
-        case protocol::send_status::sent:
-        case protocol::send_status::queued:
+        switch (channel_->send(parcel->message, parcel->handles)) {
+        case send_status::sent:
+        case send_status::queued:
             handover_.left(*parcel);
             break;
-        case protocol::send_status::would_block:
+        case send_status::would_block:
             full_ = true;
-            return wait_for_drain();
+            return when_drained();
         default: // closed: its end is being noticed
             return;
         }
     }
 }
 
-void worker_life::wait_for_drain()
+bool worker_life::relay(protocol::change const& change)
 {
-    channel_.async_drained([self = shared_from_this()](boost::system::error_code failed) {
-        self->full_ = false;
-        if (failed || self->events_ == nullptr)
-            return;
-        self->send_connections();
-        self->events_->on_room();
+    if (!watches_changes_ || !is_connected())
+        return true;
+    return channel_->queued_bytes() < relay_bytes_max &&
+           channel_->send(change) != send_status::would_block;
+}
+
+void worker_life::when_drained()
+{
+    if (!said_hello_ || !channel_open_ || std::exchange(waits_for_drain_, true))
+        return;
+    channel_->async_drained([self = shared_from_this()](boost::system::error_code failed) {
+        self->waits_for_drain_ = false;
+        if (!failed && self->owner_ != nullptr)
+            self->drained();
     });
 }
 
-bool worker_life::relay(protocol::change const& change)
+void worker_life::drained()
 {
-    if (!watches_changes_ || !channel_.is_open())
-        return true;
-    return channel_.queued_bytes() < relay_bytes_max &&
-           channel_.send(change) != protocol::send_status::would_block;
+    send_waiting();
+    if (!waiting_.empty())
+        return;
+    if (flushed_ && handover_.size() == 0)
+        return channel_->close(); // which completes the receive that is outstanding
+    for (auto& waiter : std::exchange(drain_waiters_, {}))
+        std::move(waiter)(boost::system::error_code{});
+    if (!std::exchange(full_, false))
+        return;
+    send_connections();
+    owner_->on_room(*this);
 }
 
-// ---- what the worker says
-// ------------------------------------------------------------------------
+// ---- looks ----
+
+std::int64_t worker_life::pid() const
+{
+    return process_alive_ ? process_->pid() : 0;
+}
+
+worker_state worker_life::state() const
+{
+    if (!started_)
+        return worker_state::none;
+    return owner_ != nullptr ? owner_->state_of(who_.id) : worker_state::dead;
+}
+
+bool worker_life::is_connected() const
+{
+    return channel_open_ && !parting_ && channel_->is_open();
+}
+
+bool worker_life::left_by_wish() const
+{
+    return left_by_wish_ || (owner_ != nullptr && owner_->is_leaving_by_wish(who_.id));
+}
+
+std::string worker_life::last_words() const
+{
+    return output_ ? output_->last_words() : std::string{};
+}
+
+// ---- what the worker says ----
 
 void worker_life::receive()
 {
-    channel_.async_receive(
+    channel_->async_receive(
         [self = shared_from_this()](boost::system::error_code failed,
                                     protocol::envelope<protocol::from_worker> in) {
-            if (self->events_ == nullptr)
+            if (self->owner_ == nullptr)
                 return;
-            if (failed)
+            if (failed && failed != protocol::error::handles_lost)
                 return self->channel_ended(failed);
-            self->hear(in.message);
-            if (self->events_ != nullptr)
+            self->hear(std::move(in));
+            if (self->owner_ != nullptr)
                 self->receive();
         });
 }
 
-void worker_life::hear(protocol::from_worker const& message)
+void worker_life::hear(protocol::envelope<protocol::from_worker> in)
 {
-    if (!said_hello_ && !std::holds_alternative<protocol::hello>(message))
-        return kill("broke the protocol: it did not say hello first");
-    std::visit([this](auto const& said) { heard(said); }, message);
+    if (!said_hello_ && !std::holds_alternative<protocol::hello>(in.message))
+        return owner_->on_broken(*this, "broke the protocol: it did not say hello first");
+    std::visit(
+        [&]<class Said>(Said& said) {
+            if constexpr (std::is_same_v<Said, protocol::talk>)
+                messenger_.hear(std::move(said), std::move(in.handles));
+            else
+                heard(said);
+        },
+        in.message);
 }
 
 void worker_life::heard(protocol::hello const& said)
 {
     if (std::exchange(said_hello_, true))
-        return kill("broke the protocol: it said hello twice");
+        return owner_->on_broken(*this, "broke the protocol: it said hello twice");
     if (said.version != protocol::version)
-        return kill(
+        return owner_->on_broken(
+            *this,
             fmt::format("speaks protocol version {}, this master speaks {}; start the cluster "
                         "again with one program",
                         said.version, protocol::version));
-    for (auto& [message, handles] : std::exchange(first_, {}))
-        send(message, std::move(handles));
-}
-
-void worker_life::heard(protocol::refused const& said)
-{
-    report_.refused = true;
-    if (report_.reason.empty())
-        report_.reason = said.reason.substr(0, reason_bytes_max);
-}
-
-void worker_life::heard(protocol::ready const&)
-{
-    if (std::exchange(report_.was_ready, true))
-        return kill("broke the protocol: it said ready twice");
-    ready_since_ = clock::now();
-    if (state_ != worker_state::starting)
-        return; // told to stop meanwhile
-    state_ = worker_state::ready;
-    disarm();
-    events_->on_ready();
+    auto first = std::exchange(first_, {});
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(first.begin()),
+                    std::make_move_iterator(first.end()));
+    send_waiting();
+    owner_->on_online(*this);
+    if (!drain_waiters_.empty())
+        when_drained();
+    part_when_done();
 }
 
 void worker_life::heard(protocol::accepted const& said)
 {
-    if (handover_.accepted(said.ticket) != 0)
-        events_->on_room();
+    if (handover_.accepted(said.ticket) == 0)
+        return;
+    part_when_done();
+    owner_->on_room(*this);
 }
 
 void worker_life::heard(protocol::rejected const& said)
 {
-    if (auto connection = handover_.rejected(said.ticket))
-        events_->on_rejected(std::move(*connection));
+    auto connection = handover_.rejected(said.ticket);
+    if (!connection)
+        return;
+    part_when_done();
+    owner_->on_rejected(*this, std::move(*connection));
 }
 
 void worker_life::heard(protocol::watch_changes const&)
@@ -216,95 +361,59 @@ void worker_life::heard(protocol::watch_changes const&)
     watches_changes_ = true;
 }
 
-void worker_life::heard(protocol::change const& said)
+template <class Fact>
+void worker_life::heard(Fact const& said)
 {
-    events_->on_change(said);
+    owner_->on_said(*this, said);
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ----
 
 void worker_life::channel_ended(boost::system::error_code reason)
 {
     channel_open_ = false;
-    channel_.close();
-    // The peer's end goes away when a worker exits, and the exit code is still to come. A worker
-    // that only closes its channel is one nobody can stop: it gets kill_after to be gone.
-    if (reason == protocol::error::closed || reason == protocol::error::truncated) {
-        state_ = worker_state::draining;
-        by(plan_.kill_after, &worker_life::not_gone_in_time);
-    } else {
-        kill("broke the protocol: " + reason.message());
-    }
-    finish_if_over();
+    channel_->close();
+    waiting_.clear();
+    messenger_.end(reason);
+    for (auto& waiter : std::exchange(drain_waiters_, {}))
+        std::move(waiter)(reason);
+    if (reason != protocol::error::closed && reason != protocol::error::truncated)
+        owner_->on_broken(*this, "broke the protocol: " + reason.message());
+    if (owner_ != nullptr)
+        owner_->on_disconnected(*this);
+    close_when_over();
 }
 
-void worker_life::process_ended(exit_status status)
+void worker_life::process_ended(exit_status const& status)
 {
-    if (events_ == nullptr)
+    if (owner_ == nullptr)
         return;
     process_alive_ = false;
-    state_ = worker_state::draining;
-    report_.status = status;
-    by(last_word, &worker_life::still_open_after_exit);
-    finish_if_over();
+    if (output_)
+        output_->catch_up();
+    last_word_.expires_after(last_word);
+    last_word_.async_wait([self = shared_from_this()](boost::system::error_code failed) {
+        if (!failed && self->channel_open_)
+            self->channel_->close();
+    });
+    owner_->on_exited(*this, status);
+    close_when_over();
 }
 
-void worker_life::finish_if_over()
+void worker_life::close_when_over()
 {
-    if (channel_open_ || process_alive_)
+    if (owner_ == nullptr || process_alive_ || channel_open_ || output_open_)
         return;
-    state_ = worker_state::gone;
-    disarm();
-    if (report_.was_ready)
-        report_.ready_for =
-            std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - ready_since_);
-    report_.unacknowledged = handover_.take_all();
-    if (auto* const told = std::exchange(events_, nullptr))
-        told->on_gone(std::move(report_));
-}
-
-// Calls `then` that long from now, unless something earlier has been set: a later stage of an end
-// never gives a worker more time than an earlier one has promised.
-void worker_life::by(std::chrono::milliseconds from_now, void (worker_life::*then)())
-{
-    auto const when = clock::now() + from_now;
-    if (armed_ && timer_.expiry() <= when)
-        return;
-    disarm();
-    armed_ = true;
-    timer_.expires_at(when);
-    timer_.async_wait(
-        [self = shared_from_this(), use = timer_use_, then](boost::system::error_code failed) {
-            if (failed || use != self->timer_use_)
-                return;
-            self->armed_ = false;
-            (self.get()->*then)();
-        });
-}
-
-void worker_life::disarm()
-{
-    armed_ = false;
-    ++timer_use_;
-    timer_.cancel();
-}
-
-void worker_life::not_ready_in_time()
-{
-    kill(fmt::format("was not ready within {} ms", plan_.ready_timeout.count()));
-}
-
-void worker_life::not_gone_in_time()
-{
-    kill("was not gone in time");
-}
-
-void worker_life::still_open_after_exit()
-{
-    channel_.close();
-    channel_open_ = false;
-    finish_if_over();
+    last_word_.cancel();
+    // From the loop: one of the parts that go may be what called.
+    net::post(executor_, [self = shared_from_this()] {
+        if (auto* const owner = std::exchange(self->owner_, nullptr)) {
+            owner->on_closed(*self);
+            self->channel_.reset();
+            self->process_.reset();
+            self->output_.reset();
+        }
+    });
 }
 
 } // namespace covey::supervision

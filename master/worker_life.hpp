@@ -1,83 +1,90 @@
-// worker_life: one worker, from its fork until it is reaped and its last word has been read.
+// worker_life: one worker as this process holds it: its process, its channel, what it says and
+// what it writes. It decides nothing: what happens goes to its owner, who asks the supervisor.
 //
-//   starting -> ready -> draining -> gone       README.md tells every edge
-//
-// What the worker says is untrusted: a message that is out of place ends the worker, never the
-// master. A life ends once, and only when the process is reaped AND the channel has ended: what
-// the worker said before it died counts, above all which connections it had taken over.
+// What the worker says is untrusted: a message that is out of place makes it broken, never the
+// master. Its process and its channel end apart from each other, and both count: what it said
+// before it died is still to be read, above all which connections it had taken over.
 #pragma once
 
+#include "captured_output.hpp"
 #include "child_process.hpp"
-#include "dispatch.hpp"
+#include "event_board.hpp"
 #include "handover.hpp"
-#include "master.hpp"
+#include "introduction.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <covey/protocol/channel.hpp>
+#include <covey/protocol/messenger.hpp>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace covey::supervision {
 
-// The messages a worker is sent first, with their handles.
-using introduction = std::vector<std::pair<protocol::from_master, std::vector<shared_handle>>>;
+class worker_life;
 
-struct life_plan
-{
-    worker_program program;
-    std::uint64_t id = 0;
-    std::chrono::milliseconds ready_timeout{};
-    std::chrono::milliseconds kill_after{};
-};
-
-struct life_report
-{
-    exit_status status;
-    std::string reason; // why the master ended it, or why the worker refused; several lines
-    bool refused = false;
-    bool was_ready = false;
-    std::chrono::milliseconds ready_for{0};
-    std::vector<passed_connection> unacknowledged; // in the order they were passed
-};
-
-// What a life tells. Called from the loop, never inside a call into the life.
-class life_events
+// Who a life belongs to. Told from the loop, never inside a call into the life; asked by
+// worker_ref.
+class life_owner
 {
   public:
-    virtual void on_ready() = 0;
-    virtual void on_room() = 0; // it can perhaps be passed a connection again
-    virtual void on_rejected(passed_connection connection) = 0;
-    virtual void on_change(protocol::change const& change) = 0;
-    virtual void on_gone(life_report report) = 0; // last call
+    virtual void on_online(worker_life& life) = 0;
+    virtual void on_said(worker_life& life, protocol::listening const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::ready const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::suicide const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::refused const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::awake const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::change const& said) = 0;
+    virtual void on_message(worker_life& life, message said) = 0;
+    virtual net::awaitable<datum> on_request(worker_life& life, message said) = 0;
+    virtual void on_drained(worker_life& life) = 0; // it takes messages again
+    virtual void on_room(worker_life& life) = 0;    // it can perhaps be passed a connection again
+    virtual void on_rejected(worker_life& life, passed_connection connection) = 0;
+    virtual void on_broken(worker_life& life, std::string const& reason) = 0;
+    virtual void on_disconnected(worker_life& life) = 0; // its channel has been read to its end
+    virtual void on_exited(worker_life& life, exit_status const& status) = 0;
+    virtual void on_closed(worker_life& life) = 0; // and what it wrote; the last call
+
+    virtual worker_state state_of(std::uint64_t id) const = 0;
+    virtual bool is_leaving_by_wish(std::uint64_t id) const = 0;
+    virtual void disconnect(std::uint64_t id) = 0;
+    virtual void stop(std::uint64_t id, std::chrono::milliseconds deadline) = 0;
+    virtual void recycle(std::uint64_t id) = 0;
 
   protected:
-    ~life_events() = default;
+    ~life_owner() = default;
+};
+
+struct life_identity
+{
+    std::uint64_t id = 0;
+    std::uint32_t seat = 0;
+    std::uint32_t block = 0;
+    std::uint32_t generation = 0;
 };
 
 class worker_life : public std::enable_shared_from_this<worker_life>
 {
   public:
-    // Forks. Throws system_error.
-    worker_life(net::any_io_executor executor, life_plan plan, life_events& events);
+    // A worker to come: a worker_ref can lead to it before it is forked.
+    worker_life(net::any_io_executor executor, std::uint32_t seat);
 
-    // Begins to listen; `first` is sent when the worker has said hello. Once, right after the
-    // constructor.
-    void begin(introduction first);
+    // Forks, once. `first` is sent when the worker has said hello. When `captured` is set and
+    // the program leaves standard error alone, what the worker writes there passes through here
+    // until it is ready. Throws system_error; then this life is over.
+    void start(life_identity const& who, worker_program program, introduction first, bool captured,
+               life_owner& owner);
 
-    // Graceful: the worker has until `deadline`, is killed kill_after later. One that is not ready
-    // has nothing to finish: its deadline is 0; one that has not even said hello is killed. Twice
-    // is once.
-    void stop(std::chrono::milliseconds deadline);
-
-    // Kills; `reason` is for the report.
-    void kill(std::string const& reason);
-
-    // Ends it without a report: the owner goes. Waits for the process to be gone.
-    void abandon() noexcept;
+    // ---- orders ----
+    void stop(protocol::stop const& order);
+    bool signal(int number) const noexcept; // false when it has ended: nobody gets the signal
+    void disconnect();       // sends what is queued, waits for acknowledgements, ends the channel
+    void abandon() noexcept; // ends it, tells nobody; waits for the process to be gone
+    void let_go_of_output(); // what still writes to it is not the worker
 
     // It leaves in the loop's next turn, with those that are passed before it. False, and the
     // connection stays the caller's, when the channel takes nothing now.
@@ -86,61 +93,80 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     // Sends a change if the worker watches. False when it was dropped for want of room.
     bool relay(protocol::change const& change);
 
-    worker_state state() const { return state_; }
-    std::int64_t pid() const { return process_.pid(); }
+    // ---- words; before the worker is online they wait ----
+    send_status say(datum const& body, std::vector<passed_handle> handles);
+    messenger& words() { return messenger_; }
+    void answer_requests(); // until then they wait, within the messenger's window
+
+    // ---- looks ----
+    life_identity const& who() const { return who_; }
+    std::int64_t pid() const; // 0 when there is no process
+    worker_state state() const;
+    bool is_connected() const;
+    bool has_exited() const { return started_ && !process_alive_; }
+    bool is_over() const { return started_ && !process_alive_ && !channel_open_; }
+    bool left_by_wish() const;
+    bool takes_connections() const { return is_connected() && !full_; }
     std::uint32_t unacknowledged() const { return static_cast<std::uint32_t>(handover_.size()); }
-    bool is_open() const { return state_ == worker_state::ready && !full_ && channel_.is_open(); }
+    std::vector<passed_connection> take_unacknowledged() { return handover_.take_all(); }
+    std::string last_words() const;
+    event_handlers& handlers() { return handlers_; }
+    worker_ref ref() { return worker_ref{shared_from_this()}; }
+    life_owner* owner() const { return owner_; } // none before its start and after its end
+
+    // The owner's last word about it, for when it is gone.
+    void settle(bool by_wish) { left_by_wish_ = by_wish; }
 
   private:
-    using clock = std::chrono::steady_clock;
-
-    worker_life(net::any_io_executor executor, life_plan plan, life_events& events,
-                std::pair<handle, handle> ends);
-    void send(protocol::from_master const& message, std::vector<shared_handle> handles = {});
+    using outgoing = std::pair<protocol::from_master, std::vector<shared_handle>>;
+    messenger::carrier carrier();
+    send_status send(protocol::from_master message, std::vector<shared_handle> handles = {});
+    void send_waiting();
     void receive();
-    void hear(protocol::from_worker const& message);
+    void hear(protocol::envelope<protocol::from_worker> in);
     void heard(protocol::hello const& said);
-    void heard(protocol::refused const& said);
-    void heard(protocol::listening const&) {}
-    void heard(protocol::ready const& said);
-    void heard(protocol::suicide const&) {}
-    void heard(protocol::awake const&) {}
-    void heard(protocol::talk const&) {}
     void heard(protocol::accepted const& said);
     void heard(protocol::rejected const& said);
     void heard(protocol::watch_changes const& said);
-    void heard(protocol::change const& said);
+    template <class Fact>
+    void heard(Fact const& said);
+
     void send_connections();
-    void wait_for_drain();
-
+    void when_drained();
+    void drained();
+    void part_when_done();
     void channel_ended(boost::system::error_code reason);
-    void process_ended(exit_status status);
-    void finish_if_over();
-    void by(std::chrono::milliseconds from_now, void (worker_life::*then)());
-    void disarm();
-    void not_ready_in_time();
-    void not_gone_in_time();
-    void still_open_after_exit();
+    void process_ended(exit_status const& status);
+    void close_when_over();
 
-    life_plan plan_;
-    life_events* events_; // null once abandoned or reported
-    protocol::master_channel channel_;
-    child_process process_;
-    net::steady_timer timer_; // the one thing that would end this life next
-    bool armed_ = false;
-    std::uint64_t timer_use_ = 0; // tells a wait that was under way when it was disarmed
+    net::any_io_executor executor_;
+    life_identity who_;
+    life_owner* owner_ = nullptr;
+    event_handlers handlers_;
 
-    worker_state state_ = worker_state::starting;
-    introduction first_; // until it has said hello
+    std::optional<protocol::master_channel> channel_;
+    std::optional<child_process> process_;
+    std::shared_ptr<captured_output> output_; // none when it is not captured
+    net::steady_timer last_word_;
+
+    messenger messenger_;
+    introduction first_;           // until it has said hello
+    std::deque<outgoing> waiting_; // for hello, or for room in the channel
+    std::deque<messenger::drained_handler> drain_waiters_;
+    bool started_ = false;
     bool said_hello_ = false;
     bool watches_changes_ = false;
-    bool full_ = false; // the channel has refused a connection and is draining
-    bool channel_open_ = true;
-    bool process_alive_ = true;
+    bool full_ = false;         // the channel has refused a connection and is draining
+    bool refused_word_ = false; // and the application has not heard yet that there is room
+    bool parting_ = false;      // disconnect() has been called
+    bool flushed_ = false;      // and all that was said has arrived
+    bool waits_for_drain_ = false;
+    bool channel_open_ = false;
+    bool process_alive_ = false;
+    bool output_open_ = false;
+    bool left_by_wish_ = false;
     bool sending_connections_ = false; // in the loop's next turn
     handover handover_;
-    clock::time_point ready_since_{};
-    life_report report_;
 };
 
 } // namespace covey::supervision

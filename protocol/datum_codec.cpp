@@ -1,9 +1,6 @@
 #include "datum_codec.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <boost/endian/conversion.hpp>
 #include <exception>
 #include <msgpack.hpp>
 #include <string>
@@ -56,10 +53,7 @@ class packing
     }
     bool operator()(double value)
     {
-        // msgpack's own packer makes an integer of a double that is one; here it stays what it was.
-        std::array<unsigned char, 9> image{0xcb};
-        boost::endian::store_big_u64(&image[1], std::bit_cast<std::uint64_t>(value));
-        sink_.write(reinterpret_cast<char const*>(image.data()), image.size());
+        to_.pack_double(value);
         return true;
     }
     bool operator()(std::string const& value)

@@ -116,6 +116,13 @@ void configure(std::string role, level least, format form)
     self.least.store(least, std::memory_order_relaxed);
 }
 
+void reopen()
+{
+    stream& self = stream::self();
+    std::scoped_lock const lock{self.mutex};
+    self.current.logger->flush();
+}
+
 bool enabled(level at)
 {
     return at != level::off && at >= stream::self().least.load(std::memory_order_relaxed);

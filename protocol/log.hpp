@@ -22,6 +22,10 @@ std::string_view name(format value);
 // Sets this process's role, level and format; before the first call: "covey", info, text.
 void configure(std::string role, level least, format form);
 
+// For who has moved the file that standard error leads to. It is not this program's to open again:
+// all this does is to let nothing wait in a buffer.
+void reopen();
+
 bool enabled(level at);
 void write(level at, std::string_view text);
 

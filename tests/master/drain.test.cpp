@@ -22,8 +22,8 @@ TEST_CASE("an idle cluster stops at once, gracefully", "[master][drain][cluster]
     REQUIRE(it.until_over());
     CHECK(it.result == 0);
     CHECK(it.master->failure() == "");
-    for (auto const& one : it.master->workers()) {
-        CHECK(one.state == worker_state::gone);
+    for (auto const& one : it.master->status()) {
+        CHECK(one.state == worker_state::none);
         CHECK(one.starts == 1);
     }
 }
@@ -113,7 +113,7 @@ TEST_CASE("a stop while a seat waits to be started again starts nothing",
 {
     plain_cluster it{plain_options(2), {"die-before-ready=1@1"}};
     REQUIRE(it.until(
-        [&] { return it.worker(1).starts >= 2 && it.worker(1).state == worker_state::gone; }));
+        [&] { return it.worker(1).starts >= 2 && it.worker(1).state == worker_state::none; }));
     auto const starts = it.worker(1).starts;
     it.master->stop();
     REQUIRE(it.until_over());
@@ -130,7 +130,7 @@ TEST_CASE("a worker killed while the cluster stops is not replaced", "[master][d
     it.master->stop();
     it.loop.run_for(20ms);
     ::kill(it.pid(0), SIGKILL);
-    REQUIRE(it.until([&] { return it.worker(0).state == worker_state::gone; }));
+    REQUIRE(it.until([&] { return it.worker(0).state == worker_state::none; }));
     ::kill(it.pid(1), SIGKILL);
     REQUIRE(it.until_over());
     CHECK(it.result == 0);

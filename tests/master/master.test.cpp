@@ -41,7 +41,7 @@ TEST_CASE("a master announces itself once, when every worker is ready", "[master
     CHECK(it.addresses == it.master->addresses());
     CHECK(it.addresses.front().starts_with("127.0.0.1:"));
     std::set<std::uint64_t> ids;
-    for (auto const& one : it.master->workers()) {
+    for (auto const& one : it.master->status()) {
         CHECK(one.state == worker_state::ready);
         ids.insert(one.id);
     }
@@ -248,7 +248,7 @@ TEST_CASE("a seat whose worker says that starting again cannot help stays empty"
         }
     }
     REQUIRE(told);
-    REQUIRE(it.until([&] { return it.worker(1).state == worker_state::gone; }));
+    REQUIRE(it.until([&] { return it.worker(1).state == worker_state::none; }));
     for (int i = 0; i < 8; ++i)
         CHECK(plain_client{it}.seat() == 0);
     CHECK(it.worker(1).starts == 1);

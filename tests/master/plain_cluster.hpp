@@ -80,7 +80,7 @@ class plain_cluster
         });
     }
 
-    worker_status worker(std::uint32_t seat) const { return master->workers().at(seat); }
+    worker_status worker(std::uint32_t seat) const { return master->status().at(seat); }
     pid_t pid(std::uint32_t seat) const { return static_cast<pid_t>(worker(seat).pid); }
 
     net::io_context loop{1};
@@ -111,6 +111,8 @@ class plain_client
         boost::system::error_code ignored;
         socket_.write_some(net::buffer(text), ignored);
     }
+
+    void close() { socket_.close(); }
 
     // The next line without its end; "closed" when the connection ended, "nothing" when nothing
     // came.

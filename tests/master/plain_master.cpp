@@ -20,7 +20,7 @@ int main(int argc, char** argv)
     covey::master master{loop.get_executor(), options, {}, program};
     master.take_signals();
     master.on_ready([&](std::vector<std::string> const& addresses) {
-        for (auto const& worker : master.workers())
+        for (auto const& worker : master.status())
             std::cout << worker.pid << ' ';
         std::cout << addresses.front() << std::endl;
     });

@@ -4,8 +4,10 @@
 //
 //   die-before-ready=CODE  hang-before-ready  refuse  wrong-version  no-hello  bad-frame
 //   close-channel  ignore-stop  spin  no-ack  reject  changes=N  watch  start-sleep
+//   complain=LINES  grandchild-holds-output
 //
-// "WORD@SEAT" holds in that seat alone. A client that sends "exit CODE" ends the worker.
+// "WORD@SEAT" holds in that seat alone. A client that sends "exit CODE" ends the worker, one that
+// sends "suicide REASON" lets it announce that it leaves.
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -17,6 +19,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <set>
 #include <string>
@@ -36,9 +39,10 @@ namespace {
 struct echo : std::enable_shared_from_this<echo>
 {
     echo(net::any_io_executor executor, handle socket, std::string greeting,
-         std::function<void()> done)
+         std::function<void(std::string const&)> command, std::function<void()> done)
         : socket_{executor, socket.release()}
         , text_{std::move(greeting)}
+        , command_{std::move(command)}
         , done_{std::move(done)}
     {}
     ~echo() { done_(); }
@@ -60,14 +64,14 @@ struct echo : std::enable_shared_from_this<echo>
                                     if (failed)
                                         return;
                                     self->text_.resize(bytes);
-                                    if (self->text_.starts_with("exit "))
-                                        std::_Exit(std::atoi(self->text_.c_str() + 5));
+                                    self->command_(self->text_);
                                     self->write();
                                 });
     }
 
     net::posix::stream_descriptor socket_;
     std::string text_;
+    std::function<void(std::string const&)> command_;
     std::function<void()> done_;
 };
 
@@ -138,8 +142,15 @@ class plain_worker
                 std::make_unique<net::posix::stream_descriptor>(loop_, one.release()));
     }
 
-    void hear(protocol::begin const&, std::vector<handle>&)
+    void hear(protocol::begin const& said, std::vector<handle>& handles)
     {
+        for (int left = value("complain", 0); left > 0; --left)
+            std::cerr << "plain trouble " << left << std::endl;
+        if (has("grandchild-holds-output") && ::fork() == 0) {
+            ::close(descriptor_);
+            ::alarm(2); // holds it so long at the most
+            ::pause();
+        }
         if (int const code = value("die-before-ready", -1); code >= 0)
             std::_Exit(code);
         if (has("hang-before-ready"))
@@ -150,6 +161,10 @@ class plain_worker
         }
         if (has("watch"))
             channel_.send(protocol::watch_changes{});
+        if (!handles.empty())
+            ::dup2(handles.front().get(), STDERR_FILENO);
+        for (std::uint32_t index = 0; index < said.listeners; ++index)
+            channel_.send(protocol::listening{index});
         channel_.send(protocol::ready{});
         for (auto& one : listeners_)
             accept(*one);
@@ -212,22 +227,39 @@ class plain_worker
         auto greeting = "seat " + std::to_string(who_.seat) + " id " + std::to_string(who_.id) +
                         " pid " + std::to_string(::getpid()) + " changes " +
                         std::to_string(changes_heard_) + "\n";
-        std::make_shared<echo>(loop_.get_executor(), std::move(socket), std::move(greeting),
-                               [this] {
-                                   --open_;
-                                   leave_when_done();
-                               })
+        std::make_shared<echo>(
+            loop_.get_executor(), std::move(socket), std::move(greeting),
+            [this](std::string const& text) { obey(text); },
+            [this] {
+                --open_;
+                leave_when_done();
+            })
             ->write();
+    }
+
+    void obey(std::string const& text)
+    {
+        if (text.starts_with("exit "))
+            std::_Exit(std::atoi(text.c_str() + 5));
+        if (text.starts_with("suicide ")) {
+            channel_.send(protocol::suicide{text.substr(8, text.find('\n') - 8)});
+            leave(std::chrono::minutes{1});
+        }
     }
 
     void hear(protocol::stop const& said, std::vector<handle>&)
     {
         if (has("ignore-stop"))
             return;
+        leave(std::chrono::milliseconds{said.deadline_ms});
+    }
+
+    void leave(std::chrono::milliseconds within)
+    {
         stopping_ = true;
         for (auto& one : listeners_)
             one->close();
-        deadline_.expires_after(std::chrono::milliseconds{said.deadline_ms});
+        deadline_.expires_after(within);
         deadline_.async_wait([](error_code failed) {
             if (!failed)
                 std::_Exit(protocol::worker_exit::planned);

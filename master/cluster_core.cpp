@@ -1,0 +1,300 @@
+#include "cluster_core.hpp"
+
+#include "child_process.hpp"
+#include "start_error.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <covey/protocol/log.hpp>
+#include <fmt/format.h>
+#include <span>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+
+namespace covey::supervision {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// How long a stop waits for room in workers for the connections that are accepted already.
+constexpr std::chrono::milliseconds hand_over_max = 1s;
+
+options checked(options settings)
+{
+    if (auto wrong = settings.validate(); !wrong.empty())
+        throw start_error{
+            boost::system::errc::make_error_code(boost::system::errc::invalid_argument), wrong};
+    settings.workers_max = settings.worker_limit();
+    settings.workers = settings.worker_count(); // from here on numbers, never "auto"
+    return settings;
+}
+
+worker_program located(worker_program program)
+{
+    if (program.path.empty())
+        program.path = own_program();
+    return program;
+}
+
+bool master_accepts(dispatch_policy policy)
+{
+    return policy == dispatch_policy::round_robin || policy == dispatch_policy::least_loaded;
+}
+
+std::vector<listener> bind_all(options const& settings)
+{
+    std::uint32_t const sockets =
+        settings.dispatch == dispatch_policy::reuseport ? settings.workers : 1;
+    std::vector<listener> out;
+    for (auto const& address : settings.listen)
+        out.emplace_back(address, sockets);
+    return out;
+}
+
+std::vector<std::string> addresses_of(std::vector<listener> const& all)
+{
+    std::vector<std::string> out;
+    for (auto const& one : all)
+        out.push_back(one.address());
+    return out;
+}
+
+} // namespace
+
+cluster_core::cluster_core(net::any_io_executor executor, options settings, schema const& described,
+                           worker_program program)
+    : executor_{executor}
+    , settings_{checked(std::move(settings))}
+    , listeners_{bind_all(settings_)}
+    , addresses_{addresses_of(listeners_)}
+    , conductor_{std::make_shared<conductor>(executor, settings_, described,
+                                             located(std::move(program)), addresses_,
+                                             static_cast<stage_hands&>(*this))}
+    , finished_{executor, net::steady_timer::time_point::max()}
+    , hand_over_limit_{executor}
+{
+    dispatcher_.emplace(executor_, settings_.dispatch, settings_.workers_max,
+                        dispatcher::seats{.look =
+                                              [this](std::span<seat_view> views) {
+                                                  for (std::uint32_t i = 0; i < views.size(); ++i)
+                                                      views[i] = conductor_->view(i);
+                                              },
+                                          .pass =
+                                              [this](std::uint32_t seat, passed_connection& one) {
+                                                  return conductor_->pass(seat, one);
+                                              }});
+    if (!master_accepts(settings_.dispatch))
+        return;
+    for (std::uint32_t i = 0; i < listeners_.size(); ++i)
+        dispatcher_->add(i, listeners_[i].socket_for(0), listeners_[i].address());
+}
+
+// ---- from start to end ----
+
+net::awaitable<int> cluster_core::run(std::shared_ptr<cluster_core> self)
+{
+    self->start();
+    boost::system::error_code woken;
+    while (self->stage_ != stage::over)
+        co_await self->finished_.async_wait(net::redirect_error(net::use_awaitable, woken));
+    co_return self->failure_.empty() ? 0 : 1;
+}
+
+void cluster_core::start()
+{
+    if (stage_ != stage::before)
+        return; // stopped before it began
+    stage_ = stage::serving;
+    if (::syscall(SYS_gettid) != ::getpid())
+        return stop_now("the master must run on the program's main thread: run its loop there");
+    conductor_->start();
+}
+
+void cluster_core::stop()
+{
+    stop(settings_.drain_deadline);
+}
+
+void cluster_core::stop(std::chrono::milliseconds deadline)
+{
+    auto const until = clock::now() + deadline;
+    drain_until_ = is_stopping() ? std::min(drain_until_, until) : until;
+    if (stage_ == stage::stopping)
+        return conductor_->stop(left());
+    if (is_stopping())
+        return;
+    stage_ = stage::handing_over;
+    log::info(fmt::format("stopping; workers have {} ms", deadline.count()));
+    dispatcher_->stop_accepting();
+    listeners_.clear(); // new clients are refused from here on
+    hand_over_limit_.expires_after(std::min(hand_over_max, deadline));
+    hand_over_limit_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
+        if (auto const self = weak.lock(); !failed && self)
+            self->drain();
+    });
+    drain_when_handed_over();
+}
+
+void cluster_core::drain_when_handed_over()
+{
+    if (stage_ == stage::handing_over && dispatcher_->waiting() == 0)
+        drain();
+}
+
+void cluster_core::drain()
+{
+    if (stage_ != stage::handing_over)
+        return;
+    stage_ = stage::stopping;
+    hand_over_limit_.cancel();
+    dispatcher_->give_up();
+    conductor_->stop(left());
+}
+
+// Of the deadline. Rounded up: nobody is killed before its time.
+std::chrono::milliseconds cluster_core::left() const
+{
+    return std::max(std::chrono::ceil<std::chrono::milliseconds>(drain_until_ - clock::now()), 0ms);
+}
+
+void cluster_core::stop_now(std::string failure)
+{
+    if (stage_ == stage::over)
+        return;
+    stage_ = stage::stopping;
+    hand_over_limit_.cancel();
+    dispatcher_->give_up();
+    listeners_.clear();
+    conductor_->stop_now(std::move(failure));
+}
+
+void cluster_core::abandon()
+{
+    if (stage_ != stage::over && failure_.empty())
+        failure_ = "the master was destroyed while it ran";
+    end();
+    hand_over_limit_.cancel();
+    dispatcher_->give_up();
+    conductor_->abandon();
+    listeners_.clear();
+}
+
+void cluster_core::end()
+{
+    stage_ = stage::over;
+    signals_.reset();
+    orphans_.reset();
+    finished_.cancel();
+}
+
+// ---- what the process hears ----
+
+void cluster_core::on_ready(std::function<void(std::vector<std::string> const&)> call)
+{
+    announce_ = std::move(call);
+}
+
+void cluster_core::take_orphans()
+{
+    orphans_ =
+        orphans::reaped(executor_, [of = conductor_](std::int64_t pid) { return of->owns(pid); });
+}
+
+void cluster_core::take_signals()
+{
+    had_terminal_ = has_terminal();
+    signals_.emplace(executor_, [this](int number) {
+        bool const here = has_terminal();
+        auto const wish = signal_reader_.read(clock::now(), number,
+                                              {is_stopping(), here, had_terminal_ && !here});
+        if (!wish)
+            return;
+        log::info(fmt::format("{} received", signal_name(number)));
+        grant(*wish);
+    });
+}
+
+void cluster_core::grant(signal_wish wish)
+{
+    auto const seats = conductor_->decided().seats();
+    switch (wish) {
+    case signal_wish::stop:
+        return stop();
+    case signal_wish::stop_fast:
+        return stop(0ms);
+    case signal_wish::stop_now:
+        return stop_now();
+    case signal_wish::reload:
+        return conductor_->reload();
+    case signal_wish::reopen_log:
+        return log::reopen();
+    case signal_wish::upgrade:
+        return log::warning("there is no upgrade of the master yet; SIGHUP starts workers from the "
+                            "program's file as it is now");
+    case signal_wish::one_more:
+        return conductor_->scale(seats + 1);
+    case signal_wish::one_less:
+        return conductor_->scale(std::max(seats, 2U) - 1);
+    case signal_wish::drain_or_go:
+        return std::exchange(drained_, !drained_) ? conductor_->scale(seats)
+                                                  : conductor_->drain_workers();
+    }
+}
+
+// ---- what the conductor asks and tells ----
+
+std::vector<introduced_listener> cluster_core::listeners_of(std::uint32_t seat)
+{
+    std::vector<introduced_listener> out;
+    for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
+        out.push_back({addresses_[i], nullptr});
+        if (!master_accepts(settings_.dispatch) && i < listeners_.size())
+            out.back().socket = listeners_[i].socket_for(seat);
+    }
+    return out;
+}
+
+void cluster_core::on_seats_changed()
+{
+    dispatcher_->pump();
+}
+
+void cluster_core::on_room()
+{
+    dispatcher_->room();
+    drain_when_handed_over();
+}
+
+void cluster_core::on_returned(std::vector<passed_connection> connections)
+{
+    dispatcher_->take_back(std::move(connections));
+    drain_when_handed_over();
+}
+
+void cluster_core::on_retired(std::uint32_t seat)
+{
+    for (auto& one : listeners_)
+        one.close_seat(seat);
+}
+
+void cluster_core::on_announced()
+{
+    if (announce_)
+        net::post(executor_, [weak = weak_from_this()] {
+            if (auto const self = weak.lock(); self && !self->is_stopping())
+                self->announce_(self->addresses_);
+        });
+}
+
+void cluster_core::on_finished(std::string failure)
+{
+    if (failure_.empty())
+        failure_ = std::move(failure);
+    end();
+}
+
+} // namespace covey::supervision

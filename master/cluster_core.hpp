@@ -1,0 +1,92 @@
+// cluster_core: what a master is made of, and what happens at the two ends of a cluster's life.
+//
+//   listeners -> dispatcher -> conductor -> workers
+//
+// It owns the parts and sequences them: nobody is told to stop before what has been accepted is in
+// good hands, and nothing is accepted any more by then. Stages only move forward:
+//
+//   before -> serving -> handing_over -> stopping -> over
+#pragma once
+
+#include "conductor.hpp"
+#include "dispatcher.hpp"
+#include "listener.hpp"
+#include "options.hpp"
+#include "orphans.hpp"
+#include "signals.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace covey::supervision {
+
+class cluster_core final : private stage_hands, public std::enable_shared_from_this<cluster_core>
+{
+  public:
+    // As master's.
+    cluster_core(net::any_io_executor executor, options settings, schema const& described,
+                 worker_program program);
+
+    static net::awaitable<int> run(std::shared_ptr<cluster_core> self);
+
+    void on_ready(std::function<void(std::vector<std::string> const&)> call);
+    void take_signals();
+    void take_orphans();
+
+    void stop();
+    void stop(std::chrono::milliseconds deadline);
+    void stop_now(std::string failure = {});
+    void abandon(); // the master object goes, whatever the stage
+
+    conductor& workers() { return *conductor_; }
+    std::string const& failure() const { return failure_; }
+    std::vector<std::string> const& addresses() const { return addresses_; }
+
+  private:
+    enum class stage { before, serving, handing_over, stopping, over };
+    using clock = std::chrono::steady_clock;
+
+    void start();
+    bool is_stopping() const { return stage_ > stage::serving; }
+    void drain_when_handed_over();
+    void drain();
+    std::chrono::milliseconds left() const;
+    void end();
+    void grant(signal_wish wish);
+
+    std::vector<introduced_listener> listeners_of(std::uint32_t seat) override;
+    void on_seats_changed() override;
+    void on_room() override;
+    void on_returned(std::vector<passed_connection> connections) override;
+    void on_retired(std::uint32_t seat) override;
+    void on_announced() override;
+    void on_finished(std::string failure) override;
+
+    net::any_io_executor executor_;
+    options settings_;
+    stage stage_ = stage::before;
+    std::string failure_;
+    std::function<void(std::vector<std::string> const&)> announce_;
+
+    std::vector<listener> listeners_; // empty once the cluster stops
+    std::vector<std::string> addresses_;
+    std::shared_ptr<conductor> conductor_;
+    std::optional<dispatcher> dispatcher_;
+    std::optional<signal_orders> signals_;
+    std::shared_ptr<orphans> orphans_;
+    signal_reader signal_reader_;
+    bool had_terminal_ = false;
+    bool drained_ = false; // by a signal
+
+    clock::time_point drain_until_{};
+    net::steady_timer finished_;
+    net::steady_timer hand_over_limit_;
+};
+
+} // namespace covey::supervision
