@@ -1,6 +1,9 @@
 #include "datum_codec.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <boost/endian/conversion.hpp>
 #include <exception>
 #include <msgpack.hpp>
 #include <string>
@@ -53,7 +56,10 @@ class packing
     }
     bool operator()(double value)
     {
-        to_.pack_double(value);
+        // msgpack's own packer makes an integer of a double that is one; here it stays what it was.
+        std::array<unsigned char, 9> image{0xcb};
+        boost::endian::store_big_u64(&image[1], std::bit_cast<std::uint64_t>(value));
+        sink_.write(reinterpret_cast<char const*>(image.data()), image.size());
         return true;
     }
     bool operator()(std::string const& value)

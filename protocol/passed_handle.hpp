@@ -180,7 +180,7 @@ requires(!std::is_lvalue_reference_v<Object> &&
 template <class Object>
 void detail::adopt(Object& object, handle& what, boost::system::error_code& failed)
 {
-    failed = make_error_code(boost::system::errc::invalid_argument);
+    failed.assign(boost::system::errc::invalid_argument, boost::system::system_category());
     auto const facts = facts_of(what);
     if constexpr (asio_socket<Object>) {
         using protocol = typename Object::protocol_type;

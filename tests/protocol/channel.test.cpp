@@ -420,3 +420,26 @@ TEST_CASE("a moved channel goes on", "[channel]")
     pair.left = frame_channel{pair.loop.get_executor(), make_socket_pair().first};
     REQUIRE(run_until(pair.loop, [&] { return in.ended.failed(); })); // the old one is closed
 }
+
+TEST_CASE("a frame of the house overtakes data that has not begun to leave", "[channel]")
+{
+    two_channels pair;
+    test::inbox in;
+    std::size_t data = 0;
+    while (pair.left.send({7, std::string(10'000, 'd')}) != send_status::would_block)
+        ++data;
+    auto const passed = test::make_shared_handle();
+    CHECK(pair.left.send({8, "first"}, {passed}, lane::house) == send_status::queued);
+    CHECK(pair.left.send({8, "second"}, {}, lane::house) == send_status::queued);
+    in.listen(pair.right);
+    REQUIRE(test::run_until(pair.loop, [&] { return in.items.size() == data + 2; }));
+    std::vector<std::size_t> places;
+    for (std::size_t at = 0; at < in.items.size(); ++at)
+        if (in.items[at].frame.type == 8)
+            places.push_back(at);
+    REQUIRE(places.size() == 2);
+    CHECK(places[1] == places[0] + 1);
+    CHECK(places[0] < data / 2); // what the kernel had taken came first
+    CHECK(in.items[places[0]].frame.body == "first");
+    CHECK(in.items[places[0]].handles.size() == 1);
+}
