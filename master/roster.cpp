@@ -88,7 +88,8 @@ bool roster::has_leaving() const
 {
     return std::any_of(lives_.begin(), lives_.end(), [this](auto const& entry) {
         auto const& one = entry.second;
-        return !one.exited && seats_[one.seat].role_of(one) == role::none;
+        return !one.exited &&
+               (one.condemned || one.disconnected || seats_[one.seat].role_of(one) == role::none);
     });
 }
 

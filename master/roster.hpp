@@ -79,7 +79,7 @@ class roster
     bool has_free_block() const { return !blocks_.is_empty(); }
     bool has_block_to_come() const; // some life is leaving, or has ended
     std::uint32_t generations_alive() const;
-    bool has_leaving() const; // some life that is alive has no role any more
+    bool has_leaving() const; // some life is alive and will not be for long
 
     // Needs a free block. The caller gives it its role.
     life& fork(seat& at, std::uint32_t generation);
