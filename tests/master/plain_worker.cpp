@@ -7,7 +7,7 @@
 //   complain=LINES  grandchild-holds-output
 //
 // "WORD@SEAT" holds in that seat alone. A client that sends "exit CODE" ends the worker, one that
-// sends "suicide REASON" lets it announce that it leaves.
+// sends "suicide REASON" lets it announce that it leaves. Messages and requests come back.
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -15,6 +15,7 @@
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <covey/protocol/channel.hpp>
+#include <covey/protocol/messenger.hpp>
 #include <covey/protocol/version.hpp>
 #include <cstdlib>
 #include <fcntl.h>
@@ -87,6 +88,8 @@ class plain_worker
 
     int run()
     {
+        talk_.on_message([this](message said) { talk_.send(said.body); });
+        talk_.on_request([](message said) -> net::awaitable<datum> { co_return said.body; });
         if (has("no-hello"))
             channel_.send(protocol::ready{});
         else
@@ -130,7 +133,10 @@ class plain_worker
         changes_left_ = value("changes", 0);
     }
     void hear(protocol::doorbells const&, std::vector<handle>&) {}
-    void hear(protocol::talk const&, std::vector<handle>&) {}
+    void hear(protocol::talk const& said, std::vector<handle>& handles)
+    {
+        talk_.hear(said, std::move(handles));
+    }
 
     // Greets everybody it serves with the number of changes, so that a test can see them arrive.
     void hear(protocol::change const&, std::vector<handle>&) { ++changes_heard_; }
@@ -277,6 +283,7 @@ class plain_worker
     net::io_context loop_{1};
     int descriptor_;
     protocol::worker_channel channel_;
+    messenger talk_{loop_.get_executor(), carried_by(channel_)};
     net::steady_timer deadline_;
     std::set<std::string> words_;
     protocol::welcome who_;
