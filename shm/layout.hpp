@@ -121,6 +121,7 @@ struct shard_block
     alignas(line_bytes) robust_mutex lock;
     alignas(line_bytes) word erasures; // rises with every erase: a reader that missed looks again
     word rows;                         // derived: recounted by a repair
+    half_word quarantined;             // 1: nobody writes here (segment::quarantine)
 };
 static_assert(sizeof(shard_block) == 2 * line_bytes);
 
@@ -139,8 +140,10 @@ struct repair_record
     alignas(line_bytes) std::atomic<std::int64_t> dead_pid; // 0: it died after its work was done
     half_word block;
     half_word field;
+    half_word shard;
     half_word kind;      // intent_kind, 0 when nothing was under way
     half_word committed; // 1 finished, 0 taken back
+    half_word unused;
     word revision;
     word number; // 1, 2, ...: stored last
 };

@@ -153,6 +153,8 @@ class map : public field
             rows().erase(wanted.data(), scratch.data(), [](auto const&) { return true; });
         if (done.result == shm::outcome::busy)
             return {erase_result::busy, 0};
+        if (done.result == shm::outcome::quarantined)
+            return {erase_result::quarantined, 0};
         if (done.result == shm::outcome::missing)
             return {erase_result::missing, 0};
         return {erase_result::erased, done.revision};

@@ -42,7 +42,10 @@ bool plausible(arena const& memory, intent_copy const& what)
     return false;
 }
 
-void log_repair(arena const& memory, std::uint32_t block, intent_copy const* what, bool committed)
+// `what` is null when the dead owner had nothing under way: it died in a caller's function, or
+// between its disarming and its unlock.
+void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
+                bool committed)
 {
     auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
     auto& entry = memory.at<repair_record>(memory.places().repair_log +
@@ -52,7 +55,8 @@ void log_repair(arena const& memory, std::uint32_t block, intent_copy const* wha
     entry.dead_pid.store(what ? memory.block(block).pid.load(relaxed) : 0,
                          std::memory_order_release);
     entry.block.store(block, relaxed);
-    entry.field.store(what ? what->field : 0, relaxed);
+    entry.field.store(where.field, relaxed);
+    entry.shard.store(where.shard, relaxed);
     entry.kind.store(what ? static_cast<std::uint32_t>(what->kind) : 0, relaxed);
     entry.committed.store(committed ? 1 : 0, relaxed);
     entry.revision.store(what ? what->revision : 0, relaxed);
@@ -77,7 +81,7 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
     if (field.kind == field_kind::map)
         memory.shard(field, what.shard)
             .rows.store(count_rows(memory, field, what.shard), std::memory_order_relaxed);
-    log_repair(memory, block, &what, committed);
+    log_repair(memory, {what.field, what.shard}, block, &what, committed);
     memory.block(block).intent.armed.store(0, std::memory_order_release);
 }
 
@@ -125,7 +129,7 @@ void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
         found = true;
     }
     if (!found)
-        log_repair(memory, 0, nullptr, false);
+        log_repair(memory, {field, shard}, 0, nullptr, false);
 }
 
 robust_mutex& shard_lock::mutex() const
@@ -170,7 +174,7 @@ std::vector<repair_report> repairs(arena const& memory)
         repair_report const report{.number = number,
                                    .dead_pid = entry.dead_pid.load(relaxed),
                                    .block = entry.block.load(relaxed),
-                                   .field = entry.field.load(relaxed),
+                                   .where = {entry.field.load(relaxed), entry.shard.load(relaxed)},
                                    .was_writing = entry.kind.load(relaxed) != 0,
                                    .committed = entry.committed.load(relaxed) != 0,
                                    .revision = entry.revision.load(relaxed)};

@@ -215,6 +215,47 @@ block_owner segment::owner_of(std::uint32_t block) const
             .seat = its.seat.load(relaxed)};
 }
 
+namespace {
+
+shm::half_word* mark_of(shm::arena const& memory, region where)
+{
+    auto const& fields = memory.places().fields;
+    if (where.field >= fields.size() || where.shard >= fields[where.field].shard_count)
+        return nullptr;
+    return &memory.shard(fields[where.field], where.shard).quarantined;
+}
+
+} // namespace
+
+void segment::quarantine(region where, bool on)
+{
+    if (auto* const mark = mark_of(*memory_, where))
+        mark->store(on ? 1 : 0, std::memory_order_release);
+}
+
+bool segment::is_quarantined(region where) const
+{
+    auto const* const mark = mark_of(*memory_, where);
+    return mark != nullptr && mark->load(std::memory_order_acquire) != 0;
+}
+
+std::vector<region> segment::quarantined() const
+{
+    std::vector<region> out;
+    auto const& fields = memory_->places().fields;
+    for (region at; at.field != fields.size(); ++at.field)
+        for (at.shard = 0; at.shard != fields[at.field].shard_count; ++at.shard)
+            if (is_quarantined(at))
+                out.push_back(at);
+    return out;
+}
+
+void segment::end_quarantines()
+{
+    for (auto const where : quarantined())
+        quarantine(where, false);
+}
+
 std::vector<repair_report> segment::repairs() const
 {
     return shm::repairs(*memory_);

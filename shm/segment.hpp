@@ -10,6 +10,7 @@
 
 #include "schema.hpp"
 
+#include <compare>
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
 #include <memory>
@@ -42,15 +43,24 @@ struct block_owner
     std::uint32_t seat = 0; // in the cluster
 };
 
+// Rows that share a lock: a value, or one of the shards of a map's rows.
+struct region
+{
+    std::uint32_t field = 0;
+    std::uint32_t shard = 0;
+
+    auto operator<=>(region const&) const = default;
+};
+
 // One repair of what a dead worker was writing; the segment remembers the last 64.
 struct repair_report
 {
     std::uint64_t number = 0;  // 1, 2, ...
     std::int64_t dead_pid = 0; // 0: it had nothing under way, so nothing tells who it was
     std::uint32_t block = 0;
-    std::uint32_t field = 0;
-    bool was_writing = false;
-    bool committed = false; // finished; else taken back
+    region where;
+    bool was_writing = false; // else it died holding the lock, in a caller's function perhaps
+    bool committed = false;   // finished; else taken back
     std::uint64_t revision = 0;
 };
 
@@ -116,6 +126,13 @@ class segment
     block_owner owner_of(std::uint32_t block) const;
 
     std::vector<repair_report> repairs() const; // oldest first
+
+    // From now on nobody writes in this region: writes say quarantined, reads go on with what is
+    // committed. For a region whose writers keep dying of what they do there. `on` false ends it.
+    void quarantine(region where, bool on);
+    bool is_quarantined(region where) const;
+    std::vector<region> quarantined() const;
+    void end_quarantines();
 
     // For the house's own rooms: the mapped memory.
     std::shared_ptr<shm::arena> const& memory() const { return memory_; }

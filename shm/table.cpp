@@ -33,6 +33,8 @@ put_result to_put_result(outcome result, put_result kept)
         return put_result::full;
     case outcome::busy:
         return put_result::busy;
+    case outcome::quarantined:
+        return put_result::quarantined;
     case outcome::kept:
     case outcome::erased:
     case outcome::missing:
@@ -287,11 +289,19 @@ written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uin
     return {outcome::stored, revision};
 }
 
+// Before the lock: whoever set the mark waits for nobody, and one write more does no harm.
+bool table::is_quarantined(std::uint32_t shard) const
+{
+    return memory_->shard(*field_, shard).quarantined.load(std::memory_order_acquire) != 0;
+}
+
 written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decision decide)
 {
     auto const hashed = hash(key);
     auto const shard = field_->kind == field_kind::map ? shard_of(hashed) : 0;
     written_row done;
+    if (is_quarantined(shard))
+        return {outcome::quarantined, 0};
     {
         shard_lock lock{*memory_, index_, shard};
         shard_guard const held{lock, boost::interprocess::try_to_lock};
@@ -317,6 +327,8 @@ written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condi
 {
     auto const hashed = hash(key);
     std::uint64_t revision = 0;
+    if (is_quarantined(shard_of(hashed)))
+        return {outcome::quarantined, 0};
     {
         shard_lock lock{*memory_, index_, shard_of(hashed)};
         shard_guard const held{lock, boost::interprocess::try_to_lock};

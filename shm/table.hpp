@@ -22,7 +22,7 @@ namespace covey::shm {
 
 struct field_plan;
 
-enum class outcome { stored, kept, erased, missing, full, busy };
+enum class outcome { stored, kept, erased, missing, full, busy, quarantined };
 
 struct written_row
 {
@@ -76,6 +76,7 @@ class table
         std::uint64_t cell = 0; // offset, 0 for none
     };
     std::uint64_t hash(std::uint64_t const* key) const;
+    bool is_quarantined(std::uint32_t shard) const;
     std::uint32_t shard_of(std::uint64_t hash) const;
     std::uint64_t bucket_of(std::uint64_t hash) const;
     bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;

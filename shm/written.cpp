@@ -21,6 +21,8 @@ std::string_view name(put_result result)
         return "too_long";
     case put_result::busy:
         return "busy";
+    case put_result::quarantined:
+        return "quarantined";
     }
     return "unknown";
 }

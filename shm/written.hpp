@@ -7,14 +7,15 @@
 namespace covey {
 
 enum class put_result {
-    stored,    // committed: it survives the death of any process
-    unchanged, // an update's function wanted no change
-    exists,    // add: there is a row already
-    missing,   // compare_and_set: there is no row
-    conflict,  // compare_and_set: the row has another revision (it is in `revision`)
-    full,      // a map has as many rows as its capacity says
-    too_long,  // the key does not fit its text<N>; nothing shared was touched
-    busy,      // a living process has held the lock for 2 s: it is stopped or starved
+    stored,      // committed: it survives the death of any process
+    unchanged,   // an update's function wanted no change
+    exists,      // add: there is a row already
+    missing,     // compare_and_set: there is no row
+    conflict,    // compare_and_set: the row has another revision (it is in `revision`)
+    full,        // a map has as many rows as its capacity says
+    too_long,    // the key does not fit its text<N>; nothing shared was touched
+    busy,        // a living process has held the lock for 2 s: it is stopped or starved
+    quarantined, // writers of these rows keep dying; they can be read (segment::quarantine)
 };
 std::string_view name(put_result result);
 
@@ -28,7 +29,7 @@ struct written
     bool stored() const { return result == put_result::stored; }
 };
 
-enum class erase_result { erased, missing, busy };
+enum class erase_result { erased, missing, busy, quarantined };
 
 struct erased
 {

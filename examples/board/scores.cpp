@@ -29,7 +29,7 @@ std::optional<points> points_in(http::request const& asked)
     return trimmed.parse<points>();
 }
 
-// A living process has held the row's lock for seconds.
+// A living process has held the row's lock for seconds, or its writers keep dying.
 http::response busy()
 {
     return http::status(503).set("Retry-After", "1");
@@ -78,7 +78,7 @@ http::response add(schema& state, std::string_view player, http::request const& 
 http::response erase(schema& state, std::string_view player, http::request const&)
 {
     auto const done = state.scores.erase(player);
-    if (done == covey::erase_result::busy)
+    if (done == covey::erase_result::busy || done == covey::erase_result::quarantined)
         return busy();
     return http::status(done == covey::erase_result::erased ? 204 : 404);
 }
