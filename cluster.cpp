@@ -66,6 +66,7 @@ int run_master(options const& settings, schema const& described, std::vector<std
     net::io_context loop{1};
     master cluster{loop.get_executor(), settings, described, {.arguments = std::move(words)}};
     cluster.take_signals();
+    cluster.take_service_manager();
     cluster.on_ready([&](auto const&) { say(std::cout, ready_line(cluster)); });
 
     int code = exit_failed;

@@ -12,14 +12,6 @@ namespace covey::supervision {
 
 namespace {
 
-std::uint32_t affinity_cpus()
-{
-    std::array<cpu_set_t, 8> mask{}; // 8,192 CPUs: as many as the kernel can be built for
-    if (::sched_getaffinity(0, sizeof mask, mask.data()) != 0)
-        return 1;
-    return static_cast<std::uint32_t>(CPU_COUNT_S(sizeof mask, mask.data()));
-}
-
 // The path of this process's cgroup in the unified hierarchy: the line "0::/path", cgroups(7).
 std::string own_cgroup()
 {
@@ -47,9 +39,20 @@ std::optional<std::uint32_t> quota_cpus(std::string_view cpu_max)
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(whole, 1, 1 << 16));
 }
 
+std::vector<std::uint32_t> affinity_cpus()
+{
+    std::array<cpu_set_t, 8> mask{}; // 8,192 CPUs: as many as the kernel can be built for
+    std::vector<std::uint32_t> out;
+    if (::sched_getaffinity(0, sizeof mask, mask.data()) == 0)
+        for (std::uint32_t cpu = 0; cpu < 8 * sizeof mask; ++cpu)
+            if (CPU_ISSET_S(cpu, sizeof mask, mask.data()))
+                out.push_back(cpu);
+    return out;
+}
+
 std::uint32_t allowed_cpus()
 {
-    std::uint32_t cpus = affinity_cpus();
+    auto cpus = static_cast<std::uint32_t>(affinity_cpus().size());
     // A limit of any ancestor holds too.
     std::filesystem::path const top = "/sys/fs/cgroup";
     for (std::filesystem::path group = own_cgroup();; group = group.parent_path()) {

@@ -7,11 +7,15 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace covey::supervision {
 
 // At least 1.
 std::uint32_t allowed_cpus();
+
+// The numbers of the affinity mask's CPUs, rising.
+std::vector<std::uint32_t> affinity_cpus();
 
 // What a cgroup's cpu.max ("max 100000", "150000 100000": quota and period in microseconds) allows,
 // rounded up; nullopt when it sets no limit or is not of that form.

@@ -1,6 +1,7 @@
 #include "cluster_core.hpp"
 
 #include "child_process.hpp"
+#include "listen_address.hpp"
 #include "start_error.hpp"
 
 #include <algorithm>
@@ -45,13 +46,39 @@ bool master_accepts(dispatch_policy policy)
     return policy == dispatch_policy::round_robin || policy == dispatch_policy::least_loaded;
 }
 
+// All that have the name: a unit may have several ListenStream= lines.
+void adopt(std::string const& address, inherited_sockets& from, std::string const& name,
+           std::vector<listener>& into)
+{
+    auto const [first, last] = from.equal_range(name);
+    if (first == last)
+        throw start_error{
+            boost::system::errc::make_error_code(boost::system::errc::bad_file_descriptor),
+            fmt::format("listen on {}: the service manager has handed over no socket of that name; "
+                        "write FileDescriptorName={} into its socket unit",
+                        address, name)};
+    for (auto one = first; one != last; ++one)
+        into.emplace_back(address, std::move(one->second));
+    from.erase(first, last);
+}
+
 std::vector<listener> bind_all(options const& settings)
 {
     std::uint32_t const sockets =
         settings.dispatch == dispatch_policy::reuseport ? settings.workers : 1;
     std::vector<listener> out;
-    for (auto const& address : settings.listen)
-        out.emplace_back(address, sockets);
+    std::optional<inherited_sockets> inherited; // taken only when somebody asks for them
+    for (auto const& address : settings.listen) {
+        listen_address wanted;
+        static_cast<void>(parse(address, wanted)); // options::validate() has seen it
+        if (!wanted.is_inherited()) {
+            out.emplace_back(address, sockets);
+            continue;
+        }
+        if (!inherited)
+            inherited = take_inherited_sockets();
+        adopt(address, *inherited, wanted.name, out);
+    }
     return out;
 }
 
@@ -129,6 +156,8 @@ void cluster_core::stop(std::chrono::milliseconds deadline)
         return;
     stage_ = stage::handing_over;
     log::info(fmt::format("stopping; workers have {} ms", deadline.count()));
+    if (services_)
+        services_->stopping();
     dispatcher_->stop_accepting();
     listeners_.clear(); // new clients are refused from here on
     hand_over_limit_.expires_after(std::min(hand_over_max, deadline));
@@ -187,6 +216,7 @@ void cluster_core::end()
 {
     stage_ = stage::over;
     signals_.reset();
+    services_.reset();
     orphans_.reset();
     finished_.cancel();
 }
@@ -202,6 +232,32 @@ void cluster_core::take_orphans()
 {
     orphans_ =
         orphans::reaped(executor_, [of = conductor_](std::int64_t pid) { return of->owns(pid); });
+}
+
+void cluster_core::take_service_manager()
+{
+    services_.emplace(executor_);
+    if (!services_->is_there())
+        return services_.reset();
+    auto& handlers = conductor_->board().handlers();
+    auto const when = [&](event_kind kind, auto tell) {
+        handlers.add(kind, [weak = weak_from_this(), tell](event const&) {
+            if (auto const self = weak.lock(); self && self->services_ && !self->is_stopping())
+                tell(*self);
+        });
+    };
+    when(event_kind::reload_started, [](auto& self) { self.services_->reloading(); });
+    for (auto const kind : {event_kind::reload_done, event_kind::reload_failed})
+        when(kind, [](auto& self) { self.services_->ready(self.status_line()); });
+    for (auto const kind : {event_kind::ready, event_kind::exit, event_kind::giveup})
+        when(kind, [](auto& self) { self.services_->status(self.status_line()); });
+}
+
+std::string cluster_core::status_line() const
+{
+    auto const& now = conductor_->decided();
+    return fmt::format("{} of {} workers ready, generation {}{}", now.ready_seats(), now.seats(),
+                       now.generation(), now.has_given_up() ? "; restarts given up" : "");
 }
 
 void cluster_core::take_signals()
@@ -283,6 +339,10 @@ void cluster_core::on_retired(std::uint32_t seat)
 
 void cluster_core::on_announced()
 {
+    if (services_) {
+        services_->ready(status_line());
+        services_->feed();
+    }
     if (announce_)
         net::post(executor_, [weak = weak_from_this()] {
             if (auto const self = weak.lock(); self && !self->is_stopping())

@@ -13,6 +13,7 @@
 #include "listener.hpp"
 #include "options.hpp"
 #include "orphans.hpp"
+#include "service_manager.hpp"
 #include "signals.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -38,6 +39,7 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     void on_ready(std::function<void(std::vector<std::string> const&)> call);
     void take_signals();
     void take_orphans();
+    void take_service_manager();
 
     void stop();
     void stop(std::chrono::milliseconds deadline);
@@ -59,6 +61,7 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     std::chrono::milliseconds left() const;
     void end();
     void grant(signal_wish wish);
+    std::string status_line() const;
 
     std::vector<introduced_listener> listeners_of(std::uint32_t seat) override;
     void on_seats_changed() override;
@@ -79,6 +82,7 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     std::shared_ptr<conductor> conductor_;
     std::optional<dispatcher> dispatcher_;
     std::optional<signal_orders> signals_;
+    std::optional<service_manager> services_;
     std::shared_ptr<orphans> orphans_;
     signal_reader signal_reader_;
     bool had_terminal_ = false;

@@ -1,5 +1,8 @@
 #include "conductor.hpp"
 
+#include "allowed_cpus.hpp"
+#include "user_names.hpp"
+
 #include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -89,7 +92,12 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
     , standard_error_{own_standard_error()}
     , places_(settings.worker_limit())
     , tick_{executor}
-{}
+{
+    if (!program_.user)
+        program_.user = find_user(settings_.user, settings_.group);
+    if (settings_.pin_cpus)
+        cpus_ = affinity_cpus();
+}
 
 // ---- wishes ----
 
@@ -142,6 +150,7 @@ void conductor::reload()
 
 void conductor::reset_restarts()
 {
+    end_quarantines();
     after([this](time_point now) { supervisor_.reset_restarts(now); });
 }
 

@@ -11,6 +11,7 @@
 #include "dispatch.hpp"
 #include "event_board.hpp"
 #include "introduction.hpp"
+#include "poison_breaker.hpp"
 #include "supervisor.hpp"
 #include "worker_life.hpp"
 
@@ -117,6 +118,8 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
 
     worker_program program_for(std::uint32_t seat) const;
     void reap(order::reap const& it, milliseconds retry);
+    void quarantine_what_kills();
+    void end_quarantines();
     void log_fact(order::tell const& it) const;
     sample look_at(supervisor::life_view const& seen) const;
     void watch(worker_life& life);
@@ -153,6 +156,8 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     std::shared_ptr<event_board> board_;
 
     segment segment_;
+    poison_breaker breaker_;
+    std::vector<std::uint32_t> cpus_; // one for each seat, by turns; empty: as this process
     std::shared_ptr<doorbells const> bells_;
     shared_handle standard_error_; // ours, to be given back to workers that are ready
     lives lives_;

@@ -121,6 +121,8 @@ worker_program conductor::program_for(std::uint32_t seat) const
         });
         out.environment.push_back(variable);
     }
+    if (!cpus_.empty() && out.cpus.empty())
+        out.cpus = {cpus_[seat % cpus_.size()]};
     return out;
 }
 
@@ -187,6 +189,7 @@ void conductor::reap(order::reap const& it, milliseconds retry)
     if (segment_.reap_block(it.block, *bells_)) {
         reaping_.erase(it.id);
         ending_.push_back(it.id);
+        quarantine_what_kills();
         return after([&](time_point now) { supervisor_.reaped(now, it.id); });
     }
     auto& timer = reaping_.try_emplace(it.id, executor_).first->second;
@@ -197,9 +200,30 @@ void conductor::reap(order::reap const& it, milliseconds retry)
     });
 }
 
+// Before the block is free for the next worker: that one does not get at the rows that killed the
+// others.
+void conductor::quarantine_what_kills()
+{
+    for (auto const where : breaker_.add(clock::now(), segment_.repairs())) {
+        segment_.quarantine(where, true);
+        log::error(
+            fmt::format("state: workers keep dying while they write in shard {} of field {}; "
+                        "nobody writes there until a reload or a reset of restarts",
+                        where.shard, where.field));
+    }
+}
+
+void conductor::end_quarantines()
+{
+    breaker_.forget();
+    segment_.end_quarantines();
+}
+
 void conductor::execute(order::tell& it)
 {
     log_fact(it);
+    if (it.what == fact::reload_done)
+        end_quarantines();
     event out;
     out.kind = as_event(it.what);
     out.generation = it.generation;

@@ -6,13 +6,16 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <utility>
 
 namespace covey::supervision {
@@ -117,7 +120,45 @@ void listen_on(std::string const& text, handle const& socket)
         fail(text, errno);
 }
 
+bool is_listening(handle const& socket)
+{
+    int listens = 0;
+    int type = 0;
+    socklen_t bytes = sizeof listens;
+    return ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) == 0 &&
+           listens != 0 && ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+           type == SOCK_STREAM;
+}
+
+// Of a unix socket: its path, which stays the service manager's to remove.
+std::string text_of_unix(endpoint const& bound)
+{
+    std::string path{
+        static_cast<sockaddr_un const*>(static_cast<void const*>(&bound.storage))->sun_path,
+        bound.bytes - offsetof(sockaddr_un, sun_path)};
+    if (path.starts_with('\0'))
+        path.front() = '@'; // abstract, as everybody writes it
+    return "unix:" + path.substr(0, path.find('\0'));
+}
+
 } // namespace
+
+listener::listener(std::string const& asked, handle inherited)
+{
+    endpoint bound;
+    if (!is_listening(inherited) ||
+        ::getsockname(inherited.get(), bound.generic(), &bound.bytes) != 0)
+        throw start_error{boost::system::errc::make_error_code(boost::system::errc::not_a_socket),
+                          fmt::format("listen on {}: it is no listening stream socket; write "
+                                      "ListenStream= and Accept=no in its unit",
+                                      asked)};
+    ::fcntl(inherited.get(), F_SETFL, ::fcntl(inherited.get(), F_GETFL) | O_NONBLOCK);
+    bool const is_unix = bound.storage.ss_family == AF_UNIX;
+    if (!is_unix)
+        set(inherited, IPPROTO_TCP, TCP_NODELAY); // connections inherit it
+    address_ = is_unix ? text_of_unix(bound) : text_of(bound);
+    sockets_.push_back(share(std::move(inherited)));
+}
 
 listener::listener(std::string const& address, std::uint32_t sockets)
     : address_{address}

@@ -24,6 +24,10 @@ class listener
     // address always has one. Throws start_error. Blocks while a host name is looked up.
     explicit listener(std::string const& address, std::uint32_t sockets = 1);
 
+    // Takes over a socket that listens already; `asked` is how it was asked for. Throws start_error
+    // when it is no listening stream socket.
+    listener(std::string const& asked, handle inherited);
+
     // With the real port: "127.0.0.1:40123", "[::1]:8080", "unix:/run/x.sock".
     std::string const& address() const { return address_; }
 

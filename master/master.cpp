@@ -29,6 +29,11 @@ void master::take_signals()
     core_->take_signals();
 }
 
+void master::take_service_manager()
+{
+    core_->take_service_manager();
+}
+
 void master::take_orphans()
 {
     core_->take_orphans();

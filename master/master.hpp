@@ -64,6 +64,10 @@ class master
     // child stays for a second first, for whoever has started it.
     void take_orphans();
 
+    // From now on a service manager that started this process is told of readiness, reloads and the
+    // stop, and its watchdog is fed (service_manager.hpp). Nothing without one.
+    void take_service_manager();
+
     // Runs the cluster; call it once. Returns 0 after stop() or stop_now(), or 1 when the cluster
     // cannot run: then failure() says why. The master may be destroyed while this waits; it returns
     // 1 then.

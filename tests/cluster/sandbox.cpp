@@ -8,6 +8,7 @@
 #include <covey/covey.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
@@ -104,5 +105,12 @@ int main(int argc, char** argv)
         worker.get("/crash",
                    [&worker](http::request const& asked) { return crash(worker, asked); });
         worker.get("/spin", spin);
+        worker.get("/poison", [&](http::request const&) {
+            auto const done = worker.state().rows.update(7, [](auto const&) {
+                std::abort(); // holding the lock
+                return std::optional<std::uint64_t>{};
+            });
+            return http::status(done == covey::put_result::quarantined ? 503 : 200);
+        });
     });
 }
