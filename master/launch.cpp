@@ -268,9 +268,14 @@ bool launched::signal(int number) const noexcept
 bool launched::signal_group(int number) const noexcept
 {
     // A group keeps its leader's pid from being given away, and so does the leader until it is
-    // reaped. Before its first steps it may not lead a group yet: then it is alone.
-    auto const pid = static_cast<pid_t>(pid_);
-    return !reaped_ && leads_group_ && (::kill(-pid, number) == 0 || signal(number));
+    // reaped. Somebody else in this process may have done that: then waitid does not know it.
+    siginfo_t info{};
+    if (reaped_ || !leads_group_ ||
+        ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info,
+                 WEXITED | WNOHANG | WNOWAIT) != 0)
+        return false;
+    // Before its first steps it may not lead a group yet: then it is alone.
+    return ::kill(-static_cast<pid_t>(pid_), number) == 0 || signal(number);
 }
 
 boost::system::error_code launched::failure()
