@@ -65,8 +65,8 @@ std::uint32_t workers(std::string const& text)
 dispatch_policy dispatch(std::string const& text)
 {
     dispatch_policy out{};
-    if (!parse(text, out))
-        throw std::invalid_argument{"choose shared, round_robin, least_loaded or reuseport"};
+    if (!parse(text, out) || out == dispatch_policy::custom) // that is code
+        throw std::invalid_argument{"choose shared, round_robin, least_loaded, reuseport or hash"};
     return out;
 }
 
@@ -138,7 +138,7 @@ std::vector<flag> standard_flags(options& into)
         {"--workers-max", "As far as they can be scaled, 1 to 256, or auto: twice as many",
          [&into](std::string const& word) { into.workers_max = workers(word); }},
         {"--dispatch",
-         "How connections reach workers: shared, round_robin, least_loaded or reuseport",
+         "How connections reach workers: shared, round_robin, least_loaded, reuseport or hash",
          [&into](std::string const& word) { into.dispatch = dispatch(word); }},
         time_flag("--drain-deadline",
                   "How long a stopping worker may finish what is in flight: 30s, 500ms",

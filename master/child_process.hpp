@@ -7,17 +7,19 @@
 
 #include "exit_status.hpp"
 #include "launch.hpp"
-#include "readiness.hpp"
 #include "worker_program.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/system/error_code.hpp>
 #include <covey/protocol/handle.hpp>
+#include <covey/protocol/readiness.hpp>
 #include <cstdint>
 #include <optional>
 
 namespace covey::supervision {
+
+namespace net = boost::asio;
 
 class child_process
 {
@@ -53,7 +55,7 @@ class child_process
     void start_wait(exit_handler handler);
 
     launched process_;
-    std::optional<readiness> ended_; // goes before the pidfd it watches
+    std::optional<protocol::readiness> ended_; // goes before the pidfd it watches
 };
 
 } // namespace covey::supervision

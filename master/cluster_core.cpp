@@ -43,7 +43,7 @@ worker_program located(worker_program program)
 
 bool master_accepts(dispatch_policy policy)
 {
-    return policy == dispatch_policy::round_robin || policy == dispatch_policy::least_loaded;
+    return policy != dispatch_policy::shared && policy != dispatch_policy::reuseport;
 }
 
 // All that have the name: a unit may have several ListenStream= lines.
@@ -104,7 +104,7 @@ cluster_core::cluster_core(net::any_io_executor executor, options settings, sche
     , finished_{executor, net::steady_timer::time_point::max()}
     , hand_over_limit_{executor}
 {
-    dispatcher_.emplace(executor_, settings_.dispatch, settings_.workers_max,
+    dispatcher_.emplace(executor_, settings_, settings_.workers_max,
                         dispatcher::seats{.look =
                                               [this](std::span<seat_view> views) {
                                                   for (std::uint32_t i = 0; i < views.size(); ++i)
@@ -159,6 +159,11 @@ void cluster_core::stop(std::chrono::milliseconds deadline)
     if (services_)
         services_->stopping();
     dispatcher_->stop_accepting();
+    if (!master_accepts(settings_.dispatch)) // what waits for workers that are to go
+        for (std::uint32_t i = 0; i < listeners_.size(); ++i)
+            for (auto const& socket : listeners_[i].sockets())
+                if (socket)
+                    dispatcher_->sweep(i, socket, listeners_[i].address());
     listeners_.clear(); // new clients are refused from here on
     hand_over_limit_.expires_after(std::min(hand_over_max, deadline));
     hand_over_limit_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {

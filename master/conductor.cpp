@@ -248,8 +248,12 @@ seat_view conductor::view(std::uint32_t seat) const
     if (found == lives_.end())
         return {};
     auto const& life = *found->second;
-    return {life.takes_connections(), life.unacknowledged(),
-            segment_.load_of(life.who().block).connections};
+    auto const load = segment_.load_of(life.who().block);
+    return {.open = life.takes_connections(),
+            .unacknowledged = life.unacknowledged(),
+            .connections = load.connections,
+            .limit = load.limit == 0 ? seat_view::no_limit : load.limit,
+            .life = life.who().id};
 }
 
 bool conductor::pass(std::uint32_t seat, passed_connection& connection)

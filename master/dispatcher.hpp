@@ -5,10 +5,12 @@
 // over) waits here, before everything new, in the order it was passed.
 #pragma once
 
-#include "accept_loop.hpp"
 #include "dispatch.hpp"
-#include "worker_life.hpp"
+#include "handover.hpp"
+#include "options.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
+#include <covey/protocol/accept_loop.hpp>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -18,6 +20,8 @@
 #include <vector>
 
 namespace covey::supervision {
+
+namespace net = boost::asio;
 
 class dispatcher
 {
@@ -34,10 +38,14 @@ class dispatcher
         std::function<bool(std::uint32_t seat, passed_connection&)> pass;
     };
 
-    dispatcher(net::any_io_executor executor, dispatch_policy policy, std::uint32_t seat_count,
+    dispatcher(net::any_io_executor executor, options const& settings, std::uint32_t seat_count,
                seats into);
 
     void add(std::uint32_t index, shared_handle socket, std::string const& address);
+
+    // Accepts what is in a socket's backlog at this moment, room or not; returns how many. For a
+    // listening socket that workers accept from, before it is closed.
+    std::size_t sweep(std::uint32_t index, shared_handle socket, std::string const& address);
 
     // Passes what waits, then accepts as long as there is room. Call it when the seats have
     // changed.
@@ -62,17 +70,23 @@ class dispatcher
     std::size_t waiting() const { return waiting_.size(); }
 
   private:
-    std::optional<std::uint32_t> choose(std::optional<std::uint32_t> not_to);
+    std::shared_ptr<protocol::accept_loop> make_loop(std::uint32_t index, shared_handle socket,
+                                                     std::string const& address);
+    std::optional<std::uint32_t> choose(passed_connection const& one);
+    std::optional<std::uint32_t> ask(passed_connection const& one);
+    bool has_room_now();
 
     net::any_io_executor executor_;
     dispatch_policy policy_;
+    decltype(options::balance) balance_;
     seats into_;
     std::vector<seat_view> views_;
     std::uint32_t last_;
     std::deque<passed_connection> waiting_;
-    std::vector<std::shared_ptr<accept_loop>> loops_;
+    std::vector<std::shared_ptr<protocol::accept_loop>> loops_;
     bool accepting_ = false;
     bool given_up_ = false;
+    bool balance_failed_ = false; // and that has been said
 };
 
 } // namespace covey::supervision

@@ -5,6 +5,8 @@
 // and one acknowledgement for several of them. Pure: it keeps the books, its owner sends.
 #pragma once
 
+#include "client_address.hpp"
+
 #include <covey/protocol/handle.hpp>
 #include <covey/protocol/messages.hpp>
 #include <cstddef>
@@ -22,6 +24,7 @@ struct passed_connection
     std::uint32_t listener = 0;
     std::uint32_t rejections = 0;
     std::optional<std::uint32_t> rejected_by; // the last seat that gave it back
+    client_address from{};
 };
 
 class handover

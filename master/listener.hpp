@@ -9,6 +9,7 @@
 
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class listener
     {
         return sockets_.size() == 1 ? sockets_.front() : sockets_.at(seat);
     }
+
+    std::span<shared_handle const> sockets() const { return sockets_; }
 
     // The seat will have no worker any more: the kernel stops choosing its socket.
     void close_seat(std::uint32_t seat)

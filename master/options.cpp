@@ -17,11 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array<std::pair<dispatch_policy, std::string_view>, 4> policies{{
+constexpr std::array<std::pair<dispatch_policy, std::string_view>, 6> policies{{
     {dispatch_policy::shared, "shared"},
     {dispatch_policy::round_robin, "round_robin"},
     {dispatch_policy::least_loaded, "least_loaded"},
     {dispatch_policy::reuseport, "reuseport"},
+    {dispatch_policy::hash, "hash"},
+    {dispatch_policy::custom, "custom"},
 }};
 
 constexpr std::array<std::pair<giveup_action, std::string_view>, 3> giveup_actions{{
@@ -161,7 +163,10 @@ std::string options::validate() const
     if (auto wrong = wrong_numbers(*this); !wrong.empty())
         return wrong;
     if (covey::name(dispatch) == "unknown")
-        return "dispatch is no policy: choose shared, round_robin, least_loaded or reuseport";
+        return "dispatch is no policy: choose shared, round_robin, least_loaded, reuseport or hash";
+    if (dispatch == dispatch_policy::custom && !balance)
+        return "dispatch is custom, which only a program's code can be: set options::balance, or "
+               "choose shared, round_robin, least_loaded, reuseport or hash";
     if (auto wrong = wrong_durations(*this); !wrong.empty())
         return wrong;
     if (auto wrong = wrong_log(*this); !wrong.empty())

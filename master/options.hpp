@@ -2,9 +2,13 @@
 // it; the standard flags (cluster.hpp) override it. validate() names what is wrong with it.
 #pragma once
 
+#include "seat_view.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +23,8 @@ enum class dispatch_policy {
     round_robin,  // the master accepts and passes connections in turn
     least_loaded, // the master accepts and passes to the worker with the fewest open connections
     reuseport,    // one listening socket per seat, owned by the master; the kernel spreads
+    hash,         // the master accepts and passes each client's connections to the same seat
+    custom,       // the master accepts and asks options::balance
 };
 
 std::string_view name(dispatch_policy policy);
@@ -86,6 +92,14 @@ struct options
     std::uint32_t workers = 0;
 
     dispatch_policy dispatch = dispatch_policy::least_loaded;
+
+    // For dispatch_policy::custom: the seat (its index in `seats`) for a connection of `client`, a
+    // numeric address ("" on a unix socket). None, a seat without room or an exception: the
+    // connection goes to the least loaded. Called in the master for every connection: it must not
+    // block.
+    std::function<std::optional<std::uint32_t>(std::string const& client,
+                                               std::span<seat_view const> seats)>
+        balance;
 
     // How long a stopping worker may finish what is in flight.
     std::chrono::milliseconds drain_deadline{30'000};

@@ -12,7 +12,7 @@
 #include <chrono>
 #include <covey/master/launch.hpp>
 #include <covey/master/process/options.hpp>
-#include <covey/master/readiness.hpp>
+#include <covey/protocol/readiness.hpp>
 #include <functional>
 #include <memory>
 
@@ -64,8 +64,8 @@ class running : public std::enable_shared_from_this<running>
     std::chrono::milliseconds timeout_;
     int kill_signal_;
     std::chrono::milliseconds kill_after_;
-    supervision::readiness report_;
-    supervision::readiness ended_;
+    protocol::readiness report_;
+    protocol::readiness ended_;
     net::steady_timer timer_;
     std::function<void(boost::system::error_code)> on_started_;
     std::function<void()> on_ended_;

@@ -131,7 +131,7 @@ TEST_CASE("a wrong command line ends with one line that says what to do", "[clus
         {{"--workers", "257"}, "give a number from 1 to 256, or auto"},
         {{"--workers", "two"}, "give a number from 1 to 256, or auto"},
         {{"--workers", "99999999999999999999"}, "give a number from 1 to 256, or auto"},
-        {{"--dispatch", "best"}, "choose shared, round_robin, least_loaded or reuseport"},
+        {{"--dispatch", "best"}, "choose shared, round_robin, least_loaded, reuseport or hash"},
         {{"--drain-deadline", "30"}, "give a time such as 30s, 500ms or 2m"},
         {{"--drain-deadline", "-1s"}, "give a time such as 30s, 500ms or 2m"},
         {{"--drain-deadline", "1us"}, "give a time such as 30s, 500ms or 2m"},

@@ -2,12 +2,17 @@
 
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/said.hpp"
 #include "support/wait_until.hpp"
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <covey/master/listener.hpp>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 using namespace covey;
@@ -18,10 +23,11 @@ namespace {
 // Seats that only count; a real listener and real clients.
 struct fixture
 {
-    explicit fixture(std::uint32_t count, dispatch_policy policy = dispatch_policy::round_robin)
-        : seats(count, seat_view{true, 0, 0})
+    explicit fixture(std::uint32_t count, dispatch_policy policy = dispatch_policy::round_robin,
+                     decltype(options::balance) balance = {})
+        : seats(count, seat_view{.open = true})
         , held(count)
-        , moves{io.get_executor(), policy, count,
+        , moves{io.get_executor(), with(policy, std::move(balance)), count,
                 dispatcher::seats{.look =
                                       [this](std::span<seat_view> views) {
                                           std::copy(seats.begin(), seats.end(), views.begin());
@@ -38,6 +44,14 @@ struct fixture
                                       }}}
     {
         moves.add(0, where.socket_for(0), where.address());
+    }
+
+    static options with(dispatch_policy policy, decltype(options::balance) balance)
+    {
+        options out;
+        out.dispatch = policy;
+        out.balance = std::move(balance);
+        return out;
     }
 
     void connect(int count)
@@ -179,6 +193,58 @@ TEST_CASE("when accepting stops, what is in the backlog is still passed on", "[m
     it.seats[0].unacknowledged = 0;
     it.moves.pump();
     CHECK(it.passed() == window + 4);
+}
+
+TEST_CASE("the application's choice is followed", "[master][dispatcher]")
+{
+    std::vector<std::string> asked;
+    fixture it{3, dispatch_policy::custom,
+               [&](std::string const& client, std::span<seat_view const> seats) {
+                   asked.push_back(client);
+                   return std::optional{static_cast<std::uint32_t>(seats.size() - 1)};
+               }};
+    it.connect(5);
+    it.moves.pump();
+    REQUIRE(it.until_passed(5));
+    CHECK(it.held[2].size() == 5);
+    CHECK(asked == std::vector<std::string>(5, "127.0.0.1"));
+}
+
+TEST_CASE("a choice that cannot be followed goes to the least loaded, and is told once",
+          "[master][dispatcher]")
+{
+    std::size_t calls = 0;
+    fixture it{2, dispatch_policy::custom,
+               [&](std::string const&, std::span<seat_view const>) -> std::optional<std::uint32_t> {
+                   switch (calls++ % 3) {
+                   case 0:
+                       throw std::runtime_error{"no idea"};
+                   case 1:
+                       return 7;
+                   default:
+                       return std::nullopt;
+                   }
+               }};
+    it.connect(6);
+    auto const log = test::said([&] {
+        it.moves.pump();
+        REQUIRE(it.until_passed(6));
+    });
+    CHECK(it.held[0].size() == 3);
+    CHECK(it.held[1].size() == 3);
+    CHECK(log.find("options::balance: no idea") != std::string::npos);
+    CHECK(log.find("options::balance") == log.rfind("options::balance"));
+}
+
+TEST_CASE("a socket that workers accept from is swept, and what waited is passed on",
+          "[master][dispatcher]")
+{
+    fixture it{1};
+    listener const other{"127.0.0.1:0"};
+    CHECK(it.moves.sweep(1, other.socket_for(0), other.address()) == 0);
+    it.connect(3);
+    CHECK(it.moves.sweep(0, it.where.socket_for(0), it.where.address()) == 3);
+    CHECK(it.until_passed(3));
 }
 
 TEST_CASE("a dispatcher that gives up closes what waits and what comes back",

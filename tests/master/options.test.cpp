@@ -52,7 +52,10 @@ TEST_CASE("options name the first thing that is wrong and what to do", "[master]
         {[](options& o) { o.workers = 257; },
          "workers is 257: choose at most 256, or 0 for one per CPU"},
         {[](options& o) { o.dispatch = static_cast<dispatch_policy>(9); },
-         "dispatch is no policy: choose shared, round_robin, least_loaded or reuseport"},
+         "dispatch is no policy: choose shared, round_robin, least_loaded, reuseport or hash"},
+        {[](options& o) { o.dispatch = dispatch_policy::custom; },
+         "dispatch is custom, which only a program's code can be: set options::balance, or choose "
+         "shared, round_robin, least_loaded, reuseport or hash"},
         {[](options& o) { o.drain_deadline = -1ms; },
          "drain_deadline is out of range: choose a time from 0 to a year"},
         {[](options& o) { o.kill_after = 24h * 366; },
@@ -109,8 +112,9 @@ TEST_CASE("port 0 may be asked for several times", "[master][options]")
 
 TEST_CASE("a dispatch policy is known by its name", "[master][options]")
 {
-    for (auto const policy : {dispatch_policy::shared, dispatch_policy::round_robin,
-                              dispatch_policy::least_loaded, dispatch_policy::reuseport}) {
+    for (auto const policy :
+         {dispatch_policy::shared, dispatch_policy::round_robin, dispatch_policy::least_loaded,
+          dispatch_policy::reuseport, dispatch_policy::hash, dispatch_policy::custom}) {
         dispatch_policy read{};
         CHECK(parse(name(policy), read));
         CHECK(read == policy);

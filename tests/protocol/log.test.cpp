@@ -1,34 +1,18 @@
 // The log: one line an event, whatever the event's text holds.
 #include "support/catch.hpp"
+#include "support/said.hpp"
 
 #include <algorithm>
 #include <boost/system/system_error.hpp>
-#include <covey/protocol/handle.hpp>
 #include <covey/protocol/log.hpp>
-#include <fcntl.h>
-#include <functional>
 #include <regex>
 #include <string>
 #include <unistd.h>
 
 using namespace covey;
+using test::said;
 
 namespace {
-
-// What `talk` makes this process write to standard error.
-std::string said(std::function<void()> const& talk)
-{
-    handle const file{::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-    handle const before = handle{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)};
-    REQUIRE(::dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
-    talk();
-    REQUIRE(::dup2(before.get(), STDERR_FILENO) == STDERR_FILENO);
-    std::string text(1 << 16, '\0');
-    auto const size = ::pread(file.get(), text.data(), text.size(), 0);
-    REQUIRE(size >= 0);
-    text.resize(static_cast<std::size_t>(size));
-    return text;
-}
 
 std::string line_of(log::format form, std::string_view text, std::string role = "worker 1")
 {

@@ -5,12 +5,13 @@
 // something left unread completes the next call at once.
 #pragma once
 
+#include "handle.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <covey/protocol/handle.hpp>
 #include <utility>
 
-namespace covey::supervision {
+namespace covey::protocol {
 
 namespace net = boost::asio;
 
@@ -38,4 +39,4 @@ class readiness
     net::posix::stream_descriptor descriptor_;
 };
 
-} // namespace covey::supervision
+} // namespace covey::protocol

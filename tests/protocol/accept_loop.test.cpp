@@ -1,4 +1,4 @@
-#include <covey/master/accept_loop.hpp>
+#include <covey/protocol/accept_loop.hpp>
 
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <boost/asio/io_context.hpp>
-#include <covey/master/listener.hpp>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -14,7 +13,7 @@
 #include <vector>
 
 using namespace covey;
-using namespace covey::supervision;
+using namespace covey::protocol;
 
 namespace {
 
@@ -23,23 +22,27 @@ struct fixture
 {
     fixture()
     {
-        loop = std::make_shared<accept_loop>(io.get_executor(), where.socket_for(0),
-                                             where.address(), [this](handle made) {
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::bind(where->get(), generic(), bytes) == 0);
+        REQUIRE(::listen(where->get(), 64) == 0);
+        REQUIRE(::getsockname(where->get(), generic(), &bytes) == 0);
+        loop = std::make_shared<accept_loop>(io.get_executor(), where, "127.0.0.1",
+                                             [this](handle made, sockaddr_storage const& by) {
+                                                 CHECK(by.ss_family == AF_INET);
                                                  taken.push_back(std::move(made));
                                                  if (taken.size() == pause_at)
                                                      loop->pause();
                                              });
     }
 
+    sockaddr* generic() { return static_cast<sockaddr*>(static_cast<void*>(&address)); }
+
     void connect(int count)
     {
-        sockaddr_in to{};
-        socklen_t bytes = sizeof to;
-        auto* const generic = static_cast<sockaddr*>(static_cast<void*>(&to));
-        REQUIRE(::getsockname(where.socket_for(0)->get(), generic, &bytes) == 0);
         for (; count > 0; --count) {
             clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            REQUIRE(::connect(clients.back().get(), generic, bytes) == 0);
+            REQUIRE(::connect(clients.back().get(), generic(), bytes) == 0);
         }
     }
 
@@ -49,7 +52,10 @@ struct fixture
     }
 
     net::io_context io{1};
-    listener where{"127.0.0.1:0"};
+    shared_handle where =
+        share(handle{::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)});
+    sockaddr_in address{};
+    socklen_t bytes = sizeof address;
     std::vector<handle> clients;
     std::vector<handle> taken;
     std::size_t pause_at = 0;
@@ -74,7 +80,7 @@ struct descriptor_limit
 } // namespace
 
 TEST_CASE("an accept loop takes what waits, close-on-exec and non-blocking",
-          "[master][accept_loop]")
+          "[protocol][accept_loop]")
 {
     fixture it;
     it.connect(40); // several batches
@@ -86,7 +92,7 @@ TEST_CASE("an accept loop takes what waits, close-on-exec and non-blocking",
     }
 }
 
-TEST_CASE("a paused accept loop leaves connections in the backlog", "[master][accept_loop]")
+TEST_CASE("a paused accept loop leaves connections in the backlog", "[protocol][accept_loop]")
 {
     fixture it;
     it.pause_at = 3;
@@ -99,7 +105,7 @@ TEST_CASE("a paused accept loop leaves connections in the backlog", "[master][ac
     REQUIRE(it.until_taken(10));
 }
 
-TEST_CASE("a sweep takes the backlog and no more", "[master][accept_loop]")
+TEST_CASE("a sweep takes the backlog and no more", "[protocol][accept_loop]")
 {
     fixture it;
     it.connect(5);
@@ -112,7 +118,7 @@ TEST_CASE("a sweep takes the backlog and no more", "[master][accept_loop]")
     CHECK(it.taken.size() == 5);
 }
 
-TEST_CASE("an accept loop rests when descriptors run out, and recovers", "[master][accept_loop]")
+TEST_CASE("an accept loop rests when descriptors run out, and recovers", "[protocol][accept_loop]")
 {
     fixture it;
     it.connect(5);
@@ -131,7 +137,24 @@ TEST_CASE("an accept loop rests when descriptors run out, and recovers", "[maste
     CHECK(it.until_taken(5));
 }
 
-TEST_CASE("a connection that was reset while it waited harms nobody", "[master][accept_loop]")
+TEST_CASE("an accept loop that has left is not woken by connections, and comes back for them",
+          "[protocol][accept_loop]")
+{
+    fixture it;
+    it.loop->resume();
+    it.connect(1);
+    REQUIRE(it.until_taken(1));
+    it.loop->leave();
+    it.connect(5);
+    auto const handlers = it.io.run_for(std::chrono::milliseconds{50});
+    CHECK(handlers <= 1); // the wait that was under way
+    CHECK(it.taken.size() == 1);
+    it.io.restart();
+    it.loop->resume();
+    CHECK(it.until_taken(6));
+}
+
+TEST_CASE("a connection that was reset while it waited harms nobody", "[protocol][accept_loop]")
 {
     fixture it;
     it.connect(3);
@@ -142,7 +165,7 @@ TEST_CASE("a connection that was reset while it waited harms nobody", "[master][
     CHECK(it.until_taken(2));
 }
 
-TEST_CASE("an accept loop may be destroyed while it waits", "[master][accept_loop]")
+TEST_CASE("an accept loop may be destroyed while it waits", "[protocol][accept_loop]")
 {
     fixture it;
     it.loop->resume();

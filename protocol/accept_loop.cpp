@@ -1,20 +1,22 @@
 #include "accept_loop.hpp"
 
+#include "log.hpp"
+
 #include <cerrno>
-#include <covey/protocol/log.hpp>
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-namespace covey::supervision {
+namespace covey::protocol {
 
 accept_loop::accept_loop(net::any_io_executor executor, shared_handle socket, std::string address,
-                         std::function<void(handle)> take)
-    : socket_{std::move(socket)}
+                         taker take, std::size_t batch)
+    : executor_{executor}
+    , socket_{std::move(socket)}
     , address_{std::move(address)}
     , take_{std::move(take)}
+    , batch_{batch}
     , rest_timer_{executor}
-    , readable_{executor, *socket_}
 {}
 
 void accept_loop::resume()
@@ -24,11 +26,19 @@ void accept_loop::resume()
         wait();
 }
 
-// A wait that is under way is left alone: a socket that becomes readable while the loop is paused
-// costs one wake-up, cancelling would cost a system call for every pause.
+// A wait that is under way is left alone.
 void accept_loop::pause()
 {
     paused_ = true;
+}
+
+void accept_loop::leave()
+{
+    paused_ = true;
+    readable_.reset();
+    rest_timer_.cancel();
+    waiting_ = false;
+    ++wait_;
 }
 
 void accept_loop::sweep(std::size_t most)
@@ -40,9 +50,9 @@ void accept_loop::sweep(std::size_t most)
 
 std::function<void(boost::system::error_code)> accept_loop::when_woken()
 {
-    return [weak = weak_from_this()](boost::system::error_code failed) {
+    return [weak = weak_from_this(), wait = ++wait_](boost::system::error_code failed) {
         auto const self = weak.lock();
-        if (failed || !self)
+        if (failed || !self || self->wait_ != wait)
             return;
         self->waiting_ = false;
         if (!self->paused_)
@@ -53,12 +63,15 @@ std::function<void(boost::system::error_code)> accept_loop::when_woken()
 void accept_loop::wait()
 {
     waiting_ = true;
-    readable_.async_wait(when_woken());
+    if (!readable_)
+        readable_.emplace(executor_, *socket_);
+    readable_->async_wait(when_woken());
 }
 
 void accept_loop::accept_batch()
 {
-    for (std::size_t i = 0; i < batch && !paused_; ++i) {
+    ++wakes_;
+    for (std::size_t i = 0; i < batch_ && !paused_; ++i) {
         auto const result = accept_one();
         if (result == outcome::exhausted)
             return rest();
@@ -72,10 +85,14 @@ void accept_loop::accept_batch()
 accept_loop::outcome accept_loop::accept_one()
 {
     for (;;) {
-        handle made{::accept4(socket_->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        sockaddr_storage from{};
+        socklen_t bytes = sizeof from;
+        handle made{::accept4(socket_->get(), static_cast<sockaddr*>(static_cast<void*>(&from)),
+                              &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (made.is_open()) {
             exhausted_ = false;
-            take_(std::move(made));
+            ++accepted_;
+            take_(std::move(made), from);
             return outcome::taken;
         }
         switch (errno) {
@@ -105,4 +122,4 @@ void accept_loop::rest()
     rest_timer_.async_wait(when_woken());
 }
 
-} // namespace covey::supervision
+} // namespace covey::protocol
