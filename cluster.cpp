@@ -6,10 +6,12 @@
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <covey/master/master.hpp>
+#include <covey/master/orphans.hpp>
 #include <covey/protocol/channel_environment.hpp>
 #include <covey/protocol/log.hpp>
 #include <covey/protocol/version.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,6 +20,22 @@
 #include <string_view>
 #include <unistd.h>
 #include <vector>
+
+namespace covey {
+
+namespace {
+
+// Read before anybody can take it out of the environment.
+bool const started_by_a_master = std::getenv(protocol::channel_variable) != nullptr;
+
+} // namespace
+
+bool is_worker()
+{
+    return started_by_a_master;
+}
+
+} // namespace covey
 
 namespace covey::detail {
 
@@ -55,7 +73,8 @@ std::string ready_line(master const& cluster)
                        ::getpid());
 }
 
-int run_master(options const& settings, schema const& described, std::vector<std::string> words)
+int run_master(options const& settings, schema const& described, std::vector<std::string> words,
+               std::function<void(master&)> const& set_up_master)
 {
     log::level least{};
     log::format form{};
@@ -67,6 +86,9 @@ int run_master(options const& settings, schema const& described, std::vector<std
     master cluster{loop.get_executor(), settings, described, {.arguments = std::move(words)}};
     cluster.take_signals();
     cluster.take_service_manager();
+    if (supervision::inherits_orphans())
+        cluster.take_orphans();
+    set_up_master(cluster);
     cluster.on_ready([&](auto const&) { say(std::cout, ready_line(cluster)); });
 
     int code = exit_failed;
@@ -82,7 +104,8 @@ int run_master(options const& settings, schema const& described, std::vector<std
 } // namespace
 
 int run(int argc, char const* const* argv, options&& defaults,
-        std::function<state&()> const& make_view, std::function<void(runtime&)> set_up)
+        std::function<state&()> const& make_view, std::function<void(runtime&)> set_up,
+        std::function<void(master&)> const& set_up_master)
 {
     open_standard_descriptors();
     auto channel = protocol::channel_from_environment();
@@ -96,7 +119,7 @@ int run(int argc, char const* const* argv, options&& defaults,
         auto& view = make_view();
         if (is_worker)
             return runtime{std::move(channel), view, std::move(set_up)}.run();
-        return run_master(line.settings, view.described(), {argv, argv + argc});
+        return run_master(line.settings, view.described(), {argv, argv + argc}, set_up_master);
     } catch (std::exception const& failed) {
         return refuse(is_worker ? protocol::worker_exit::fatal : exit_failed, failed.what());
     }

@@ -11,6 +11,7 @@
 // addresses "covey: ready on A, ready on B (...)".
 #pragma once
 
+#include <covey/master/master.hpp>
 #include <covey/master/options.hpp>
 #include <covey/shm/state.hpp>
 #include <covey/worker/worker.hpp>
@@ -25,15 +26,32 @@ namespace detail {
 
 // `make_view` makes the program's state; it is called once, in either role.
 int run(int argc, char const* const* argv, options&& defaults,
-        std::function<state&()> const& make_view, std::function<void(runtime&)> set_up);
+        std::function<state&()> const& make_view, std::function<void(runtime&)> set_up,
+        std::function<void(master&)> const& set_up_master);
 
 } // namespace detail
+
+// Whether this process is a worker, started by a master; known from the start of main.
+bool is_worker();
+inline bool is_master()
+{
+    return !is_worker();
+}
+inline bool is_primary() // as Node calls it
+{
+    return is_master();
+}
 
 // Runs the cluster and returns the exit code of this process: 0 after a graceful stop, 2 for a
 // wrong command line, 1 for anything else that kept the cluster from running (one line on standard
 // error says what and what to do). Blocks; call it once, from main's thread.
-template <class State, class Setup>
-int run(int argc, char const* const* argv, options defaults, Setup set_up)
+//
+// `set_up(worker<State>&)` is called in every worker, before it is ready. `set_up_master(master&)`
+// is called in the master, before any worker is started: for its events, messages and orders
+// (master/master.hpp). All workers depend on that process: nothing there may block.
+template <class State, class Setup, class MasterSetup>
+int run(int argc, char const* const* argv, options defaults, Setup set_up,
+        MasterSetup set_up_master)
 {
     static_assert(std::is_base_of_v<state, State>,
                   "the state is a struct derived from covey::state");
@@ -41,7 +59,14 @@ int run(int argc, char const* const* argv, options defaults, Setup set_up)
     std::optional<worker<State>> made; // routes may keep references to it: it lives as long as run
     return detail::run(
         argc, argv, std::move(defaults), [&]() -> state& { return view.emplace(); },
-        [&](runtime& runtime) { set_up(made.emplace(runtime, *view)); });
+        [&](runtime& runtime) { set_up(made.emplace(runtime, *view)); }, std::move(set_up_master));
+}
+
+// The same, with a master that only does what it always does.
+template <class State, class Setup>
+int run(int argc, char const* const* argv, options defaults, Setup set_up)
+{
+    return run<State>(argc, argv, std::move(defaults), std::move(set_up), [](master&) {});
 }
 
 // The same without a command line.

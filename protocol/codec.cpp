@@ -198,6 +198,12 @@ lane lane_of_one(change const&)
     return lane::data;
 }
 
+// Behind all that applications were told before it, so that they hear it.
+lane lane_of_one(stop const&)
+{
+    return lane::data;
+}
+
 lane lane_of_one(talk const& said)
 {
     switch (static_cast<talk_kind>(said.kind)) {

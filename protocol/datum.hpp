@@ -5,7 +5,7 @@
 //
 // A value: copied deep, compared deep, without identity. Reading never trusts: as<T>() gives
 // nothing when the datum is something else or a number does not fit, and a member that is missing
-// reads as nil. datum_described.hpp turns described structs, and containers, into data and back.
+// reads as nil.
 #pragma once
 
 #include <concepts>
@@ -157,7 +157,7 @@ std::optional<T> datum::as() const
         static_assert(std::same_as<T, bool> || std::same_as<T, std::string> ||
                           std::same_as<T, bytes> || std::same_as<T, array> ||
                           std::same_as<T, map> || std::same_as<T, extension>,
-                      "from_datum (datum_described.hpp) reads other types");
+                      "a datum is a number, bool, string, bytes, array, map or extension");
         auto const* const same = std::get_if<T>(&value_);
         return same ? std::optional<T>{*same} : std::nullopt;
     }

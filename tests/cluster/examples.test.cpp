@@ -1,4 +1,4 @@
-// hello and echo do what their pages say.
+// The small examples do what their first lines say.
 #include "cluster.hpp"
 
 #include <map>
@@ -48,4 +48,17 @@ TEST_CASE("echo keeps the type and every byte of a body", "[cluster][examples]")
     client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                 "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
     CHECK(client.read().body == "hello world");
+}
+
+TEST_CASE("in a conversation the master counts what its workers tell it", "[cluster][examples]")
+{
+    cluster const it{CONVERSATION, 2, {"--dispatch", "round_robin"}};
+    for (int visitor = 1; visitor <= 10; ++visitor)
+        CHECK(it.ask("GET", "/").body == "told\n");
+    CHECK(wait_until([&] { return it.ask("GET", "/count").body == "10\n"; }));
+    CHECK(wait_until([&] {
+        auto const log = it.process.errors();
+        auto const first = log.find("the master says: visitor number 10");
+        return first != log.npos && log.find("visitor number 10", first + 40) != log.npos;
+    }));
 }
