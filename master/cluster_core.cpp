@@ -338,8 +338,10 @@ void cluster_core::on_returned(std::vector<passed_connection> connections)
 
 void cluster_core::on_retired(std::uint32_t seat)
 {
-    for (auto& one : listeners_)
-        one.close_seat(seat);
+    // What waits in its socket goes to its siblings.
+    for (std::uint32_t i = 0; i < listeners_.size(); ++i)
+        if (auto const socket = listeners_[i].take_seat(seat))
+            dispatcher_->sweep(i, socket, listeners_[i].address());
 }
 
 void cluster_core::on_announced()

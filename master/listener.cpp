@@ -3,6 +3,7 @@
 #include "listen_address.hpp"
 #include "start_error.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
@@ -142,6 +143,21 @@ std::string text_of_unix(endpoint const& bound)
 }
 
 } // namespace
+
+shared_handle const& listener::socket_for(std::uint32_t seat) const
+{
+    auto at = seat % sockets_.size();
+    while (!sockets_[at]) // one is left always
+        at = (at + 1) % sockets_.size();
+    return sockets_[at];
+}
+
+shared_handle listener::take_seat(std::uint32_t seat)
+{
+    auto const left = std::count_if(sockets_.begin(), sockets_.end(),
+                                    [](auto const& one) { return one != nullptr; });
+    return seat < sockets_.size() && left > 1 ? std::exchange(sockets_[seat], nullptr) : nullptr;
+}
 
 listener::listener(std::string const& asked, handle inherited)
 {

@@ -32,20 +32,15 @@ class listener
     // With the real port: "127.0.0.1:40123", "[::1]:8080", "unix:/run/x.sock".
     std::string const& address() const { return address_; }
 
-    // The seat's own socket, or the one there is.
-    shared_handle const& socket_for(std::uint32_t seat) const
-    {
-        return sockets_.size() == 1 ? sockets_.front() : sockets_.at(seat);
-    }
+    // The seat's own socket. A seat that has none (the cluster has been scaled beyond what it
+    // started with, or the seat was retired before) shares a sibling's.
+    shared_handle const& socket_for(std::uint32_t seat) const;
 
     std::span<shared_handle const> sockets() const { return sockets_; }
 
-    // The seat will have no worker any more: the kernel stops choosing its socket.
-    void close_seat(std::uint32_t seat)
-    {
-        if (sockets_.size() > 1)
-            sockets_.at(seat).reset();
-    }
+    // The seat will have no worker any more: gives its own socket away, for what waits in it,
+    // unless it is the last one. Empty when it has none.
+    shared_handle take_seat(std::uint32_t seat);
 
   private:
     std::string address_;

@@ -152,7 +152,7 @@ TEST_CASE("a seat without a worker gets no connections once its socket is closed
           "[master][listener]")
 {
     listener group{"127.0.0.1:0", 2};
-    group.close_seat(0);
+    CHECK(group.take_seat(0) != nullptr);
     std::vector<handle> clients;
     for (int i = 0; i < 16; ++i)
         clients.push_back(connect_to(group));
@@ -224,4 +224,18 @@ TEST_CASE("a unix path has at most 107 bytes", "[master][listener]")
     REQUIRE(longest.size() == 107);
     CHECK(failure_of("unix:" + longest) == "");
     CHECK(failure_of("unix:" + longest + "p").find("choose a shorter one") != std::string::npos);
+}
+
+TEST_CASE("a seat without a socket of its own shares a sibling's", "[master][listener]")
+{
+    listener group{"127.0.0.1:0", 2};
+    CHECK(group.socket_for(2) == group.socket_for(0));
+    CHECK(group.socket_for(3) == group.socket_for(1));
+    CHECK(group.take_seat(7) == nullptr);
+
+    auto const taken = group.take_seat(1);
+    REQUIRE(taken != nullptr);
+    CHECK(group.socket_for(1) == group.socket_for(0));
+    CHECK(group.take_seat(1) == nullptr);
+    CHECK(group.take_seat(0) == nullptr); // the last one stays
 }

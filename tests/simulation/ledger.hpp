@@ -27,11 +27,14 @@ class ledger
     {
         std::vector<std::uint64_t> given;
         while (!waiting_.empty()) {
-            std::vector<supervision::seat_view> views(seats);
+            std::vector<seat_view> views(seats);
             for (std::uint32_t seat = 0; seat < seats; ++seat)
                 if (auto const id = server_of(seat))
-                    views[seat] = {true, static_cast<std::uint32_t>(held_[*id].passed.size()),
-                                   static_cast<std::uint32_t>(held_[*id].taken.size())};
+                    views[seat] = {
+                        .open = true,
+                        .unacknowledged = static_cast<std::uint32_t>(held_[*id].passed.size()),
+                        .connections = static_cast<std::uint32_t>(held_[*id].taken.size()),
+                        .life = *id};
             auto const seat = supervision::choose_seat(dispatch_policy::least_loaded, views, last_);
             if (!seat)
                 break;
