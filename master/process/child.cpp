@@ -162,7 +162,8 @@ struct spawn_operation : std::enable_shared_from_this<spawn_operation>
             });
     }
 
-    void finish(net::any_io_executor const& executor, error_code failed, child started)
+    // By value: clearing the slot destroys the function that perhaps calls this.
+    void finish(net::any_io_executor executor, error_code failed, child started)
     {
         if (!handler)
             return;
