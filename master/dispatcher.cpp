@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <covey/protocol/log.hpp>
+#include <covey/protocol/thrown.hpp>
 #include <exception>
 #include <fmt/format.h>
 #include <iterator>
@@ -56,10 +57,8 @@ std::optional<std::uint32_t> dispatcher::ask(passed_connection const& one)
             return seat;
         trouble = *seat < views_.size() ? fmt::format("seat {} has no room", *seat)
                                         : fmt::format("there is no seat {}", *seat);
-    } catch (std::exception const& failed) {
-        trouble = failed.what();
     } catch (...) {
-        trouble = "an exception that is no std::exception";
+        trouble = protocol::words_of(std::current_exception());
     }
     if (!std::exchange(balance_failed_, true))
         log::warning(fmt::format("options::balance: {}; such connections go to the least loaded "

@@ -5,6 +5,7 @@
 #include "detail/inbox.hpp"
 #include "detail/talk_output.hpp"
 #include "log.hpp"
+#include "thrown.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -30,17 +31,6 @@ raw_bytes reason_body(std::string reason)
 {
     reason.resize(std::min(reason.size(), reason_bytes_max));
     return *protocol::encode_datum(datum{std::move(reason)});
-}
-
-std::string words_of(std::exception_ptr thrown)
-{
-    try {
-        std::rethrow_exception(std::move(thrown));
-    } catch (std::exception const& what) {
-        return what.what();
-    } catch (...) {
-        return "something that is no std::exception";
-    }
 }
 
 using message_handler = std::function<void(message)>;
@@ -242,7 +232,7 @@ struct messenger::core : std::enable_shared_from_this<core>
             call();
         } catch (...) {
             trouble(std::string{"the handler of "} + of +
-                    " threw: " + words_of(std::current_exception()));
+                    " threw: " + protocol::words_of(std::current_exception()));
         }
     }
 
@@ -261,7 +251,7 @@ struct messenger::core : std::enable_shared_from_this<core>
         --running_;
         auto body = thrown ? std::nullopt : protocol::encode_datum(said);
         if (thrown)
-            output_->reply(talk_kind::failure, number, reason_body(words_of(std::move(thrown))));
+            output_->reply(talk_kind::failure, number, reason_body(protocol::words_of(thrown)));
         else if (!body || body->size() > message_bytes_max)
             output_->reply(talk_kind::failure, number,
                            reason_body("the reply is too large or too deep"));

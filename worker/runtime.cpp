@@ -14,6 +14,7 @@
 #include <chrono>
 #include <covey/protocol/channel.hpp>
 #include <covey/protocol/log.hpp>
+#include <covey/protocol/thrown.hpp>
 #include <covey/protocol/version.hpp>
 #include <covey/shm/participant.hpp>
 #include <covey/shm/state.hpp>
@@ -41,17 +42,6 @@ constexpr milliseconds own_spread{1'000};
 
 // Between two looks at the parent while a worker without a channel finishes.
 constexpr milliseconds parent_look{50};
-
-std::string described(std::exception_ptr const& failed)
-{
-    try {
-        std::rethrow_exception(failed);
-    } catch (std::exception const& error) {
-        return error.what();
-    } catch (...) {
-        return "an exception that is no std::exception";
-    }
-}
 
 } // namespace
 
@@ -315,7 +305,7 @@ int runtime::run()
             parts.loop.run();
             over = true;
         } catch (...) {
-            parts.uncaught(described(std::current_exception()));
+            parts.uncaught(protocol::words_of(std::current_exception()));
         }
     }
     return parts.leaving.code().value_or(exits::temporary);

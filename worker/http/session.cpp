@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/beast/http/verb.hpp>
 #include <covey/protocol/log.hpp>
+#include <covey/protocol/thrown.hpp>
 #include <utility>
 
 namespace covey::http {
@@ -39,17 +40,6 @@ response refusal(router::match const& route, request const& asked)
 void report(request const& asked, std::string const& what)
 {
     log::error(asked.method_name + " " + asked.target_text + ": " + what);
-}
-
-std::string described(std::exception_ptr const& failed)
-{
-    try {
-        std::rethrow_exception(failed);
-    } catch (std::exception const& error) {
-        return error.what();
-    } catch (...) {
-        return "an exception that is no std::exception";
-    }
 }
 
 } // namespace
@@ -156,7 +146,7 @@ void session::answer()
     try {
         made = (*route_.chosen)(asked);
     } catch (...) {
-        report(asked, described(std::current_exception()));
+        report(asked, protocol::words_of(std::current_exception()));
         made = status(500);
     }
     respond(std::move(made));
@@ -176,7 +166,7 @@ void session::handler_done(std::exception_ptr failed, response made)
     if (phase_ != phase::answering)
         return; // closed meanwhile
     if (failed) {
-        report(reader_.get(), described(failed));
+        report(reader_.get(), protocol::words_of(failed));
         made = status(500);
     }
     respond(std::move(made));
