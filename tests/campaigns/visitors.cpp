@@ -38,15 +38,16 @@ std::size_t victims::count() const
 // Its own player gets PUTs, so the last acknowledged one must be there; the common one gets POSTs.
 struct visitors::visitor
 {
-    visitor(cluster const& where, victims const& killed, int number)
-        : where_{where}
+    visitor(visitors& all, cluster const& where, victims const& killed, int number)
+        : all_{all}
+        , where_{where}
         , killed_{killed}
         , path{"/scores/own" + std::to_string(number)}
     {}
 
-    void run(std::atomic<bool> const& stop, std::atomic<std::int64_t>& answered)
+    void run()
     {
-        for (std::int64_t turn = 1; !stop; ++turn) {
+        for (std::int64_t turn = 1; !all_.stop_; ++turn) {
             bool well = false;
             if (turn % 3 == 0) {
                 ++visits.sent;
@@ -59,7 +60,8 @@ struct visitors::visitor
                 if ((well = request("PUT", path, std::to_string(turn), 204)))
                     put_acknowledged = turn;
             }
-            answered += well;
+            if (well)
+                all_.count(worker_);
         }
         connection_.reset();
     }
@@ -99,6 +101,7 @@ struct visitors::visitor
         return false;
     }
 
+    visitors& all_;
     cluster const& where_;
     victims const& killed_;
     std::optional<http_client> connection_;
@@ -118,14 +121,27 @@ visitors::visitors(cluster const& where, victims const& killed, int count)
     : where_{where}
 {
     for (int i = 0; i < count; ++i)
-        all_.push_back(std::make_unique<visitor>(where, killed, i));
+        all_.push_back(std::make_unique<visitor>(*this, where, killed, i));
     for (auto const& one : all_)
-        threads_.emplace_back([this, &one] { one->run(stop_, answered_); });
+        threads_.emplace_back([&one] { one->run(); });
 }
 
 visitors::~visitors()
 {
     leave();
+}
+
+void visitors::count(pid_t worker)
+{
+    ++answered_;
+    std::lock_guard const lock{mutex_};
+    served_by_.insert(worker);
+}
+
+std::vector<pid_t> visitors::served_by() const
+{
+    std::lock_guard const lock{mutex_};
+    return {served_by_.begin(), served_by_.end()};
 }
 
 void visitors::leave()

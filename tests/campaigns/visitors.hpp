@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <thread>
@@ -68,13 +69,19 @@ class visitors
     // Answered requests, of all so far.
     std::int64_t answered() const { return answered_; }
 
+    // Who has answered one: workers that have been ready.
+    std::vector<pid_t> served_by() const;
+
   private:
     struct visitor;
     void leave();
+    void count(pid_t worker);
 
     cluster const& where_;
     std::atomic<bool> stop_{false};
     std::atomic<std::int64_t> answered_{0};
+    mutable std::mutex mutex_;
+    std::set<pid_t> served_by_;
     std::vector<std::unique_ptr<visitor>> all_;
     std::vector<std::thread> threads_;
 };
