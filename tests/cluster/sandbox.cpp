@@ -1,5 +1,6 @@
 // sandbox: a program of covey with what no example needs: handlers that take their time, never end
-// or end their process, a flag of its own, a state as large as the environment says.
+// or end their process, a flag of its own, a state as large as the environment says, workers that
+// start as a file says (SANDBOX_START names it).
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -7,11 +8,14 @@
 #include <chrono>
 #include <covey/covey.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace http = covey::http;
 namespace net = boost::asio;
@@ -29,24 +33,33 @@ struct room : covey::state
     covey::map<std::uint64_t, std::uint64_t> rows{*this, "rows", covey::capacity{wanted_rows()}};
 };
 
+// So that a test knows it is inside the handler.
+void say_begun(http::request const& asked)
+{
+    std::fputs((std::string{asked.target()} + " begins\n").c_str(), stderr);
+}
+
 // Waits ?ms=, as if somebody else had to be asked first.
 net::awaitable<http::response> slow(http::request const& asked)
 {
+    say_begun(asked);
     auto const wait = std::stoul(asked.query("ms").value_or("0"));
     net::steady_timer timer{co_await net::this_coro::executor, std::chrono::milliseconds{wait}};
     co_await timer.async_wait(net::use_awaitable);
     co_return http::text("done");
 }
 
-http::response never(http::request const&)
+http::response never(http::request const& asked)
 {
+    say_begun(asked);
     for (;;)
         ::pause();
 }
 
 // Computes for ever.
-http::response spin(http::request const&)
+http::response spin(http::request const& asked)
 {
+    say_begun(asked);
     for (unsigned volatile turns = 0;;)
         turns = turns + 1;
 }
@@ -77,12 +90,52 @@ http::response crash(covey::worker<room>& worker, http::request const& asked)
     return http::text("still here");
 }
 
+// Keeps ?mib= more memory, and uses it.
+http::response grow(http::request const& asked)
+{
+    static std::vector<std::vector<char>> kept;
+    kept.emplace_back(std::stoul(asked.query("mib").value_or("1")) << 20, 'x');
+    return http::text("grown");
+}
+
+// The one word in the file that SANDBOX_START names: how workers that are started now begin.
+// Without a file, or a word, they begin well.
+std::string start_word()
+{
+    std::string word;
+    if (char const* const path = std::getenv("SANDBOX_START"))
+        std::ifstream{path} >> word;
+    return word;
+}
+
+// In the middle of the set-up.
+void start_as(std::string const& word)
+{
+    if (word == "die") {
+        std::fputs("the disk is on fire\nbailing out\n", stderr);
+        std::_Exit(3);
+    }
+    if (word == "segv")
+        std::raise(SIGSEGV);
+    if (word == "refuse")
+        throw std::runtime_error{"the configuration is broken"};
+    if (word == "not-yet")
+        throw covey::temporary_failure{"the database is not there yet"};
+    while (word == "hang")
+        ::pause();
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
+    // Before anything is said to the master, if there is one.
+    while (std::getenv("COVEY_CHANNEL_FD") != nullptr && start_word() == "silent")
+        ::pause();
     std::string greeting = "hello";
     covey::options options;
+    if (char const* const ms = std::getenv("SANDBOX_BOOT_TIMEOUT"))
+        options.boot_timeout = std::chrono::milliseconds{std::stoul(ms)};
     options.name = "sandbox";
     options.version = "1.2.3";
     options.flags.push_back({"--greeting", "What /greeting says", [&](std::string const& word) {
@@ -96,6 +149,7 @@ int main(int argc, char** argv)
     return covey::run<room>(argc, argv, options, [&](covey::worker<room>& worker) {
         if (std::getenv("SANDBOX_REFUSES") != nullptr)
             throw std::runtime_error{"the database is not there"};
+        start_as(start_word());
         worker.get("/greeting", [&](http::request const&) { return http::text(greeting); });
         worker.get("/healthz", [](http::request const&) {
             return http::text("ok").set("X-Worker", std::to_string(::getpid()));
@@ -105,6 +159,7 @@ int main(int argc, char** argv)
         worker.get("/crash",
                    [&worker](http::request const& asked) { return crash(worker, asked); });
         worker.get("/spin", spin);
+        worker.get("/grow", grow);
         worker.get("/poison", [&](http::request const&) {
             auto const done = worker.state().rows.update(7, [](auto const&) {
                 std::abort(); // holding the lock

@@ -2,6 +2,7 @@
 #include "plain_cluster.hpp"
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/program.hpp"
 
 #include <chrono>
 #include <covey/master/dispatch.hpp>
@@ -79,8 +80,10 @@ TEST_CASE("a worker that does not stop is killed after the deadline", "[master][
     {}
     plain_cluster it{settings, words};
     REQUIRE(it.until_ready());
-    if (words.empty())
+    if (words.empty()) {
         ::kill(it.pid(1), SIGSTOP);
+        REQUIRE(wait_until([&] { return is_stopped(it.pid(1)); }));
+    }
     auto const began = std::chrono::steady_clock::now();
     it.master->stop();
     REQUIRE(it.until_over());

@@ -133,6 +133,11 @@ bool is_zombie(pid_t pid)
     return state_of(pid) == 'Z';
 }
 
+bool is_stopped(pid_t pid)
+{
+    return state_of(pid) == 'T';
+}
+
 bool is_gone(pid_t pid)
 {
     auto const state = state_of(pid);

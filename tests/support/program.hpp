@@ -44,6 +44,9 @@ class program
 std::vector<pid_t> children_of(pid_t pid);
 bool is_zombie(pid_t pid);
 
+// By SIGSTOP, which takes effect some time after it has been sent.
+bool is_stopped(pid_t pid);
+
 // No such process, or only its entry, which some init has yet to reap.
 bool is_gone(pid_t pid);
 
