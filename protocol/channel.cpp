@@ -77,7 +77,7 @@ struct frame_channel::core : std::enable_shared_from_this<core>
             return send_status::closed;
         if (!is_valid(out, handles))
             return send_status::invalid;
-        std::size_t const size = header_bytes + out.body.size();
+        std::size_t const size = header_bytes + out.body.size() + detail::frame_weight;
         std::size_t const waiting = output_.bytes(in);
         if (waiting > 0 && waiting + size > limits_.queued_bytes_max)
             return send_status::would_block;

@@ -36,8 +36,8 @@ using covey::send_status;
 
 struct channel_limits
 {
-    // What each lane of the queue may hold: high watermark. One frame always fits into an empty
-    // one. A peer that never reads costs at most both.
+    // What each lane of the queue may hold, 128 bytes a frame for keeping it included. One frame
+    // always fits into an empty one. A peer that never reads costs at most both.
     std::size_t queued_bytes_max = 1 << 20;
     // A frame's body, in either direction.
     std::size_t frame_bytes_max = 1 << 20;
@@ -87,7 +87,7 @@ class frame_channel
     void close(boost::system::error_code reason = error::closed);
 
     bool is_open() const noexcept;
-    std::size_t queued_bytes() const noexcept; // not yet handed to the kernel, headers included
+    std::size_t queued_bytes() const noexcept; // not yet handed to the kernel, as limits count
     net::any_io_executor get_executor() const;
 
   private:

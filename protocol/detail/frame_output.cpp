@@ -22,7 +22,7 @@ void frame_output::push(frame what, std::vector<shared_handle> handles, lane in)
     next.in = in;
     next.body = std::move(what.body);
     next.handles = std::move(handles);
-    bytes_[static_cast<std::size_t>(in)] += next.size();
+    bytes_[static_cast<std::size_t>(in)] += next.size() + frame_weight;
     if (in == lane::data) {
         queue_.push_back(std::move(next));
         return;
@@ -84,6 +84,7 @@ void frame_output::written(std::size_t bytes)
         bytes_[static_cast<std::size_t>(first.in)] -= part;
         bytes -= part;
         if (first.written == first.size()) {
+            bytes_[static_cast<std::size_t>(first.in)] -= frame_weight;
             of_the_house_ -= first.in == lane::house ? 1 : 0;
             queue_.pop_front();
         }

@@ -24,6 +24,10 @@
 
 namespace covey::protocol::detail {
 
+// What keeping a frame costs beside its bytes, rounded up: a flood of small frames is bounded by
+// the memory that it takes.
+inline constexpr std::size_t frame_weight = 128;
+
 class frame_output
 {
   public:
@@ -34,7 +38,8 @@ class frame_output
     boost::system::error_code flush(int socket);
 
     bool empty() const { return queue_.empty(); }
-    std::size_t bytes() const { return bytes_[0] + bytes_[1]; } // not written, headers included
+    // Not written: headers included, and frame_weight a frame.
+    std::size_t bytes() const { return bytes_[0] + bytes_[1]; }
     std::size_t bytes(lane in) const { return bytes_[static_cast<std::size_t>(in)]; }
 
     // Forgets the frames and lets go of their handles.
@@ -52,6 +57,8 @@ class frame_output
 
         std::size_t size() const { return header.size() + body.size(); }
     };
+
+    static_assert(sizeof(outgoing) <= frame_weight);
 
     boost::system::error_code write_some(int socket);
     void written(std::size_t bytes);

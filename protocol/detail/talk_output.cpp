@@ -12,7 +12,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t message_weight = 64;
+constexpr std::size_t message_weight = 256; // as it is kept, in whatever queue it waits
 constexpr std::size_t handle_weight = 16 << 10;
 
 // What to lend for `handles`; nothing when one is empty or there twice.

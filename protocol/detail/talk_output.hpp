@@ -22,7 +22,7 @@
 
 namespace covey::protocol::detail {
 
-// In the window: the body, 64 bytes for keeping it, and 16 KiB a handle, for those are scarce.
+// In the window: the body, 256 bytes for keeping it, and 16 KiB a handle, for those are scarce.
 std::size_t weight_of(talk const& said);
 
 class talk_output : public std::enable_shared_from_this<talk_output>

@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <covey/protocol/channel.hpp>
+#include <covey/protocol/detail/frame_output.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -156,7 +157,8 @@ class conversation
         bool const is_too_much = size > limits.frame_bytes_max || handles > handles_max;
         claim(status == send_status::closed || (status == send_status::invalid) == is_too_much,
               "what breaks a limit is invalid, and nothing else is");
-        claim(channel_->queued_bytes() <= limits.frame_bytes_max + header_bytes,
+        claim(channel_->queued_bytes() <=
+                  limits.frame_bytes_max + header_bytes + detail::frame_weight,
               "the queue is bounded");
         // Closed may also be the answer to a frame of which the first bytes have left.
         if (status == send_status::sent || status == send_status::queued ||
