@@ -96,6 +96,15 @@ class cluster
     bool has_said(std::string_view text) const { return process.output().find(text) != npos; }
     bool has_logged(std::string_view text) const { return process.errors().find(text) != npos; }
 
+    std::size_t times_logged(std::string_view text) const
+    {
+        auto const log = process.errors();
+        std::size_t count = 0;
+        for (auto at = log.find(text); at != npos; at = log.find(text, at + 1))
+            ++count;
+        return count;
+    }
+
     program process;
     std::uint16_t port = 0;
 

@@ -1,6 +1,6 @@
 // sandbox: a program of covey with what no example needs: handlers that take their time, never end
 // or end their process, a flag of its own, a state as large as the environment says, workers that
-// start as a file says (SANDBOX_START names it).
+// start as a file says (SANDBOX_START names it), a master that tells everybody what it is asked to.
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -98,6 +99,42 @@ http::response grow(http::request const& asked)
     return http::text("grown");
 }
 
+// ?rounds= times: a hundred changes of the state, twenty relayed ones, and twenty messages of the
+// master to every worker.
+net::awaitable<http::response> flood(covey::worker<room>& worker, http::request const& asked)
+{
+    constexpr std::uint64_t words = 20;
+    auto const rounds = std::stoull(asked.query("rounds").value_or("1"));
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        for (std::uint64_t i = 0; i < 5 * words; ++i)
+            worker.state().rows.update(
+                1, [](auto const& now) { return std::optional{now.value_or(0) + 1}; });
+        for (std::uint64_t i = 0; i < words; ++i)
+            worker.relay({.field = 0, .kind = 0, .revision = i, .key = {}, .row = {}});
+        co_await worker.async_request(words, std::chrono::seconds{30}, net::use_awaitable);
+    }
+    co_return http::text("told");
+}
+
+// What this worker has been told, and what there is.
+http::response heard(covey::worker<room>& worker, std::uint64_t told)
+{
+    return http::text(std::to_string(told) + " of " +
+                      std::to_string(worker.state().rows.get(1).value_or(0)));
+}
+
+// Says to everybody what a worker asks for, so many times.
+void loud_master(covey::master& master)
+{
+    master.on_request(
+        [&master](covey::worker_ref, covey::message said) -> net::awaitable<covey::datum> {
+            auto const count = said.body.as<std::uint64_t>().value_or(0);
+            for (std::uint64_t i = 0; i < count; ++i)
+                master.broadcast("a word to everybody");
+            co_return count;
+        });
+}
+
 // The one word in the file that SANDBOX_START names: how workers that are started now begin.
 // Without a file, or a word, they begin well.
 std::string start_word()
@@ -146,7 +183,7 @@ int main(int argc, char** argv)
     if (char const* const doubled = std::getenv("SANDBOX_FLAG"))
         options.flags.push_back({doubled, "Another", [](std::string const&) {}});
 
-    return covey::run<room>(argc, argv, options, [&](covey::worker<room>& worker) {
+    auto const in_worker = [&](covey::worker<room>& worker) {
         if (std::getenv("SANDBOX_REFUSES") != nullptr)
             throw std::runtime_error{"the database is not there"};
         start_as(start_word());
@@ -167,5 +204,16 @@ int main(int argc, char** argv)
             });
             return http::status(done == covey::put_result::quarantined ? 503 : 200);
         });
-    });
+        worker.get("/flood",
+                   [&worker](http::request const& asked) { return flood(worker, asked); });
+        auto const told = std::make_shared<std::uint64_t>(0);
+        worker.on_change(worker.state().rows, [&worker, told](auto const&) {
+            *told = worker.state().rows.get(1).value_or(0);
+        });
+        worker.get("/heard",
+                   [&worker, told](http::request const&) { return heard(worker, *told); });
+        worker.on_relayed([](covey::relayed_change const&) {});
+        worker.on_message([](covey::message const&) {});
+    };
+    return covey::run<room>(argc, argv, options, in_worker, loud_master);
 }

@@ -1,5 +1,7 @@
 // What is left of a cluster whose master was killed: nothing.
 #include "support/catch.hpp"
+#include "support/injection.hpp"
+#include "support/program.hpp"
 #include "support/wait_until.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -60,15 +62,6 @@ struct other_master
     std::string address;
 };
 
-// No such process, or only its entry, which some init has yet to reap.
-bool is_gone(pid_t pid)
-{
-    std::ifstream in{"/proc/" + std::to_string(pid) + "/stat"};
-    std::string text;
-    std::getline(in, text);
-    return !in || text.substr(text.rfind(')') + 2, 1) == "Z";
-}
-
 } // namespace
 
 TEST_CASE("a master that is killed leaves no worker, and its port is free",
@@ -98,7 +91,7 @@ TEST_CASE("a master that is killed leaves no worker, and its port is free",
             ::kill(pid, SIGSTOP);
     it.kill();
     for (auto const pid : it.workers)
-        CHECK(covey::test::wait_until([&] { return is_gone(pid); }));
+        CHECK(covey::test::wait_until([&] { return covey::test::is_gone(pid); }));
 
     namespace net = boost::asio;
     net::io_context io;
@@ -108,4 +101,31 @@ TEST_CASE("a master that is killed leaves no worker, and its port is free",
     client.connect({net::ip::make_address("127.0.0.1"), static_cast<net::ip::port_type>(port)},
                    failed);
     CHECK(failed == net::error::connection_refused);
+}
+
+TEST_CASE("a process whose parent died before it could ask to die with it is not executed",
+          "[master][orphan][cluster]")
+{
+    using namespace covey::test;
+    if (!injected::is_possible()) {
+        WARN("strace may not trace here: not tested");
+        return;
+    }
+    // Between its fork and that prctl the child waits for a second, in which the parent dies.
+    injected it{"prctl", "delay_enter=1000000", PLAIN_CHILD, {"sleeper"}};
+    pid_t parent = 0;
+    std::vector<pid_t> child;
+    REQUIRE(wait_until([&] {
+        parent = it.traced();
+        return parent != 0 && !(child = children_of(parent)).empty();
+    }));
+    ::kill(parent, SIGKILL);
+    REQUIRE(wait_until([&] { return is_gone(parent); }));
+    std::string name;
+    std::ifstream{"/proc/" + std::to_string(child.front()) + "/comm"} >> name;
+    REQUIRE(name == "plain_child"); // and not yet "sleep", which would sleep for long
+    bool const gone = wait_until([&] { return is_gone(child.front()); });
+    CHECK(gone);
+    if (!gone)
+        ::kill(child.front(), SIGKILL);
 }

@@ -1,11 +1,14 @@
 // plain_child: says on standard output what only a process itself can tell: which signal it gets
-// when its parent dies, and whether it can become root. With an argument it talks with who forked
-// it instead. For the tests of launch and process.
+// when its parent dies, and whether it can become root. "sleeper" starts a sleep(1) that is to die
+// with it, and waits; any other argument makes it talk with who forked it. For the tests of launch
+// and process.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <covey/master/launch.hpp>
 #include <covey/master/process/fork.hpp>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -36,12 +39,22 @@ int talk()
     return 0;
 }
 
+int start_sleeper()
+{
+    supervision::launch_plan plan;
+    plan.program = {.path = "/bin/sleep", .arguments = {"sleep", "1000"}};
+    plan.dies_with_this_thread = true;
+    auto const process = supervision::launch(plan);
+    for (;;)
+        ::pause();
+}
+
 } // namespace
 
-int main(int argc, char**)
+int main(int argc, char** argv)
 {
     if (argc > 1)
-        return talk();
+        return argv[1] == std::string_view{"sleeper"} ? start_sleeper() : talk();
     int signal = -1;
     ::prctl(PR_GET_PDEATHSIG, &signal);
     bool const root_again = ::setuid(0) == 0;

@@ -107,6 +107,7 @@ bool http_client::receive()
     auto const count = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
     if (count <= 0) { // 0 the end, else a reset
         ended_ = true;
+        reset_ = count < 0;
         return false;
     }
     received_.append(bytes.data(), static_cast<std::size_t>(count));
@@ -120,6 +121,15 @@ bool http_client::read_until(std::string_view text)
         if (!receive() || std::chrono::steady_clock::now() > limit)
             return false;
     return true;
+}
+
+std::optional<std::string> http_client::read_line()
+{
+    if (!read_until("\n"))
+        return std::nullopt;
+    auto line = received_.substr(0, received_.find('\n'));
+    received_.erase(0, line.size() + 1);
+    return line;
 }
 
 http_response http_client::read(bool head_only)
@@ -166,6 +176,13 @@ void http_client::end_sending()
 
 void http_client::close()
 {
+    socket_.reset();
+}
+
+void http_client::abort()
+{
+    linger const none{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
     socket_.reset();
 }
 

@@ -6,6 +6,7 @@
 
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,14 +46,21 @@ class http_client
     // Reads until `text` has come; false when the connection ended first.
     bool read_until(std::string_view text);
 
+    // The next line without its end; none when the connection ended first.
+    std::optional<std::string> read_line();
+
     // Every byte until the connection's end.
     std::string read_to_end();
 
     // True when the peer has ended its side and everything before that has been read.
     bool at_end();
 
+    // The end that has been seen was a reset.
+    bool was_reset() const { return reset_; }
+
     void end_sending(); // half-close
     void close();
+    void abort(); // closes with a reset; TCP only
 
     std::string const& received() const { return received_; } // and not yet read as a response
 
@@ -61,6 +69,7 @@ class http_client
     handle socket_;
     std::string received_;
     bool ended_ = false;
+    bool reset_ = false;
 };
 
 } // namespace covey::test

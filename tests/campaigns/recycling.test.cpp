@@ -1,0 +1,61 @@
+// Workers that are replaced because they have worked enough: by requests, by memory, by age.
+#include "askers.hpp"
+#include "master_log.hpp"
+#include "support/usage.hpp"
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+using namespace covey::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t workers = 3;
+constexpr std::size_t mib = 1 << 20;
+
+// Under what a worker becomes when it has grown by 64 MiB, above what it is when it starts.
+std::string memory_limit()
+{
+    cluster const it{SANDBOX, 1};
+    CHECK(it.ask("GET", "/healthz").status == 200);
+    return std::to_string(resident_memory(it.workers().front()) / mib + 32) + "MiB";
+}
+
+} // namespace
+
+TEST_CASE("worn workers are replaced one at a time and no request is lost", "[fault]")
+{
+    std::string const why = GENERATE("requests", "memory", "age");
+    campaign run{"workers worn by " + why};
+    auto const limit = why == "requests" ? "500" : why == "age" ? "500ms" : memory_limit();
+    // A short hang timeout has them looked at often.
+    cluster it{SANDBOX,
+               workers,
+               {"--recycle-" + why, limit, "--hang-timeout", "4s", "--log-level", "debug"}};
+    askers busy{it, 4, "/healthz", 0ms};
+    askers idling{it, 8, "/healthz", 20ms};
+    auto const wanted = static_cast<std::size_t>(times(6, 200));
+    std::size_t replaced = 0;
+    run.expect(wait_until(
+                   [&] {
+                       if (why == "memory")
+                           it.ask("GET", "/grow?mib=64");
+                       replaced = master_log{it.process.errors(), workers}.replacements;
+                       std::this_thread::sleep_for(20ms);
+                       return replaced >= wanted;
+                   },
+                   times(30s, 600s)),
+               "workers are replaced");
+    run.count("replacements", replaced);
+    run.expect(busy.all_go_on() && idling.all_go_on(), "everybody is served afterwards");
+    busy.leave(run);
+    idling.leave(run);
+    it.process.signal(SIGTERM);
+    run.expect(it.process.wait_for_end() == 0, "the cluster stops");
+    auto const log = it.process.errors();
+    master_log const told{log.substr(0, log.find("SIGTERM received")), workers};
+    run.expect(told.fewest_ready >= workers, "a replacement is ready before who is replaced goes");
+    run.expect(told.most_starting <= 1, "one is started at a time");
+}
