@@ -246,13 +246,15 @@ void conductor::execute(order::tell& it)
 void conductor::log_fact(order::tell const& it) const
 {
     auto const who = [&] { return fmt::format("seat {}: worker {}", it.seat, it.id); };
+    auto const pid = [&] {
+        auto const life = lives_.find(it.id);
+        return life == lives_.end() ? 0 : life->second->pid();
+    };
     switch (it.what) {
     case fact::fork:
-        return log::debug(who() + " started");
+        return log::debug(fmt::format("{} started (pid {})", who(), pid()));
     case fact::ready:
-        if (auto const life = lives_.find(it.id); life != lives_.end())
-            log::info(fmt::format("{} is ready (pid {})", who(), life->second->pid()));
-        return;
+        return log::info(fmt::format("{} is ready (pid {})", who(), pid()));
     case fact::suicide:
         return log::warning(fmt::format("{} is going to leave: {}", who(), first_line(it.text)));
     case fact::exit: {

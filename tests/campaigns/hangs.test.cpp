@@ -31,7 +31,7 @@ TEST_CASE("a worker that hangs is aborted or killed, and replaced, and nobody el
 {
     constexpr std::size_t workers = 4;
     campaign run{"workers that hang"};
-    cluster it{SANDBOX, workers, {"--hang-timeout", "1s", "--restart-limit", "0/1s"}};
+    cluster it{SANDBOX, workers, {"--hang-timeout", "2s", "--restart-limit", "0/1s"}};
     for (int round = times(1, 15); round > 0; --round) {
         auto clients = it.one_on_each(workers);
         std::vector<pid_t> pids;
@@ -76,9 +76,9 @@ TEST_CASE("a worker that does not come up in time is killed and tried again", "[
     };
     auto const& [word, reason, words] =
         GENERATE(lateness{"silent", "it was not online in time", {}},
-                 lateness{"hang", "it was not ready in time", {"--ready-timeout", "1500ms"}});
+                 lateness{"hang", "it was not ready in time", {"--ready-timeout", "2500ms"}});
     start_file const start;
-    cluster it{SANDBOX, 2, words, {start.variable(), "SANDBOX_BOOT_TIMEOUT=1500"}};
+    cluster it{SANDBOX, 2, words, {start.variable(), "SANDBOX_BOOT_TIMEOUT=2500"}};
     for (int round = times(1, 20); round > 0; --round) {
         auto clients = it.one_on_each(2);
         start.begin(word);

@@ -1,8 +1,6 @@
 #include "master_log.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <map>
 #include <set>
 #include <sstream>
 
@@ -22,19 +20,21 @@ std::uint64_t number_in(std::string const& line, std::string const& word, std::s
 
 master_log::master_log(std::string const& text, std::size_t workers)
 {
-    std::map<std::uint64_t, std::uint64_t> alive; // id: generation
+    std::map<std::uint64_t, pid_t> alive; // by id
     std::set<std::uint64_t> ready;
     std::uint64_t starting = 0; // the generation
     bool all_once = false;
     std::istringstream lines{text};
     for (std::string line; std::getline(lines, line);) {
         if (line.find("seat ") != line.npos) {
-            if (auto const made = number_in(line, ": worker ", " started")) {
-                alive[made] = starting;
+            if (auto const made = number_in(line, ": worker ", " started (pid ")) {
+                alive[made] = static_cast<pid_t>(number_in(line, "(pid ", ")"));
+                generations[alive[made]] = starting;
             } else if (auto const fit = number_in(line, ": worker ", " is ready")) {
                 ready.insert(fit);
                 replacements += all_once ? 1 : 0;
             } else if (auto const gone = number_in(line, ": worker ", " is gone")) {
+                generations.erase(alive[gone]);
                 alive.erase(gone);
                 ready.erase(gone);
             }
@@ -44,20 +44,14 @@ master_log::master_log(std::string const& text, std::size_t workers)
         } else if (number_in(line, "reload: generation ", " serves") != 0) {
             ++reloads_done;
         }
-        std::set<std::uint64_t> generations;
-        std::size_t unready = 0;
-        for (auto const& [id, generation] : alive) {
-            generations.insert(generation);
-            unready += ready.contains(id) ? 0U : 1U;
-        }
-        most_generations = std::max(most_generations, generations.size());
         if (ready.size() == workers && !all_once) {
             all_once = true;
             fewest_ready = workers;
         }
         if (all_once) {
             fewest_ready = std::min(fewest_ready, ready.size());
-            most_starting = std::max(most_starting, unready);
+            most_starting =
+                std::max(most_starting, alive.size() - std::min(alive.size(), ready.size()));
         }
     }
 }

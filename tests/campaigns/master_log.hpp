@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
+#include <sys/types.h>
 
 namespace covey::test {
 
@@ -14,12 +17,14 @@ struct master_log
     // or the counts tell it.
     master_log(std::string const& text, std::size_t workers);
 
-    std::size_t fewest_ready = 0;     // since all were ready for the first time
-    std::size_t most_starting = 0;    // forked and not ready, since then
-    std::size_t most_generations = 0; // alive
-    std::size_t replacements = 0;     // that became ready
+    std::size_t fewest_ready = 0;  // since all were ready for the first time
+    std::size_t most_starting = 0; // forked and not ready, since then
+    std::size_t replacements = 0;  // that became ready
     std::size_t reloads_done = 0;
     std::size_t reloads_started = 0;
+
+    // Of whose end nothing is told yet: the generation of each process. It may have ended already.
+    std::map<pid_t, std::uint64_t> generations;
 };
 
 } // namespace covey::test

@@ -91,11 +91,11 @@ http::response crash(covey::worker<room>& worker, http::request const& asked)
     return http::text("still here");
 }
 
-// Keeps ?mib= more memory, and uses it.
+// Keeps ?mib= of memory from now on, and uses it.
 http::response grow(http::request const& asked)
 {
-    static std::vector<std::vector<char>> kept;
-    kept.emplace_back(std::stoul(asked.query("mib").value_or("1")) << 20, 'x');
+    static std::vector<char> kept;
+    kept.resize(std::stoul(asked.query("mib").value_or("1")) << 20, 'x');
     return http::text("grown");
 }
 
