@@ -1,52 +1,25 @@
 // A whole cluster under a service manager: with the real libsystemd in it, and a socket of the
 // test's own where systemd listens.
 #include "cluster.hpp"
+#include "support/notification_socket.hpp"
 
-#include <cstddef>
-#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 using namespace covey::test;
 
 namespace {
 
-class notification_socket
+// Whether `text` begins something that is told, next or later; what is told before is passed over.
+bool hears(notification_socket const& systemd, std::string_view text)
 {
-  public:
-    notification_socket()
-        : name_{"covey-cluster-notify-" + std::to_string(::getpid())}
-        , socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)}
-    {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path + 1, name_.data(), name_.size());
-        auto const bytes = offsetof(sockaddr_un, sun_path) + 1 + name_.size();
-        REQUIRE(::bind(socket_.get(), static_cast<sockaddr*>(static_cast<void*>(&address)),
-                       static_cast<socklen_t>(bytes)) == 0);
-    }
-
-    std::string variable() const { return "NOTIFY_SOCKET=@" + name_; } // an abstract address
-
-    // Whether `text` begins one of the lines told since the last question; those before it are
-    // passed over.
-    bool hears(std::string_view text)
-    {
-        return wait_until([&] {
-            char line[512];
-            auto const bytes = ::recv(socket_.get(), line, sizeof line, 0);
-            return bytes > 0 &&
-                   std::string_view{line, static_cast<std::size_t>(bytes)}.starts_with(text);
-        });
-    }
-
-  private:
-    std::string name_;
-    covey::handle socket_;
-};
+    return wait_until([&] {
+        auto const told = systemd.next();
+        return told && told->starts_with(text);
+    });
+}
 
 // A listening socket as a service manager makes it, on a port of its own choice.
 std::pair<covey::handle, std::uint16_t> listening_socket()
@@ -68,13 +41,13 @@ std::pair<covey::handle, std::uint16_t> listening_socket()
 TEST_CASE("a service manager is told ready, reloads and the stop", "[cluster][systemd]")
 {
     notification_socket systemd;
-    cluster it{HELLO, 2, {}, {systemd.variable()}};
-    CHECK(systemd.hears("READY=1\nSTATUS=2 of 2 workers ready, generation 0"));
+    cluster it{HELLO, 2, {}, {"NOTIFY_SOCKET=" + systemd.address()}};
+    CHECK(hears(systemd, "READY=1\nSTATUS=2 of 2 workers ready, generation 0"));
     it.process.signal(SIGHUP);
-    CHECK(systemd.hears("RELOADING=1\nMONOTONIC_USEC="));
-    CHECK(systemd.hears("READY=1\nSTATUS=2 of 2 workers ready, generation 1"));
+    CHECK(hears(systemd, "RELOADING=1\nMONOTONIC_USEC="));
+    CHECK(hears(systemd, "READY=1\nSTATUS=2 of 2 workers ready, generation 1"));
     it.process.signal(SIGTERM);
-    CHECK(systemd.hears("STOPPING=1"));
+    CHECK(hears(systemd, "STOPPING=1"));
     CHECK(it.process.wait_for_end() == 0);
 }
 

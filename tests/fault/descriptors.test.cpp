@@ -5,12 +5,12 @@
 #include "fault/strangers.hpp"
 #include "protocol/wire.hpp"
 #include "support/campaign.hpp"
+#include "support/descriptor_limit.hpp"
 
 #include <algorithm>
 #include <array>
 #include <boost/mp11/algorithm.hpp>
 #include <optional>
-#include <sys/resource.h>
 #include <type_traits>
 
 using namespace covey;
@@ -123,8 +123,6 @@ TEST_CASE("whatever descriptors come with whatever message, none stays", "[fault
 TEST_CASE("a receiver without room loses handles and not the conversation", "[fault]")
 {
     campaign run{"a receiver at its limit"};
-    rlimit before{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     for (int round = 0; round < times(1, 1'000); ++round)
         for (std::size_t const count : {1, 2, 63, 64})
             for (std::size_t const room : {std::size_t{0}, std::size_t{1}, count - 1}) {
@@ -138,12 +136,10 @@ TEST_CASE("a receiver without room loses handles and not the conversation", "[fa
                                        test::copies(count)));
                 peer.in.listen(peer.channel);
                 auto const base = descriptor_count();
-                rlimit now = before;
-                now.rlim_cur = static_cast<rlim_t>(test::make_handle().get()) + room;
-                REQUIRE(::setrlimit(RLIMIT_NOFILE, &now) == 0);
-                bool const heard = peer.run_until_received(1);
-                REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-                REQUIRE(heard);
+                {
+                    test::descriptor_limit const limit{room};
+                    REQUIRE(peer.run_until_received(1));
+                }
                 run.expect(peer.in.items[0].failed == error::handles_lost, "the loss is told");
                 run.expect(descriptor_count() == base, "what arrived of it is closed");
                 REQUIRE(peer.run_until_received(2));

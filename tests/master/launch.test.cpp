@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/descriptor_limit.hpp"
 #include "support/program.hpp"
 #include "support/wait_until.hpp"
 
@@ -372,15 +373,7 @@ TEST_CASE("no room for another descriptor is an error and leaves nothing behind"
           "[master][launch][cluster]")
 {
     CHECK(in_a_fork([] {
-              rlimit const few{64, 64};
-              ::setrlimit(RLIMIT_NOFILE, &few);
-              std::vector<handle> all;
-              while (true) {
-                  handle one{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-                  if (!one.is_open())
-                      break;
-                  all.push_back(std::move(one));
-              }
+              auto all = test::filled_table(64);
               // Two are enough: the pidfd comes to where the pipe's other end was.
               for (int free = 0; free < 2; ++free) {
                   if (error_of({.program = {.path = "/bin/true"}}) != EMFILE)

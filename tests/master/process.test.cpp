@@ -1,5 +1,6 @@
 // spawn: a process with streams.
 #include "process_support.hpp"
+#include "support/descriptor_limit.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -108,15 +109,7 @@ TEST_CASE("no room for a process or a descriptor is an error of spawn",
     CHECK(in_a_fork([] {
               process_loop it;
               auto const before = test::descriptor_count();
-              rlimit const few{32, 32};
-              ::setrlimit(RLIMIT_NOFILE, &few);
-              std::vector<handle> all;
-              while (true) {
-                  handle one{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-                  if (!one.is_open())
-                      break;
-                  all.push_back(std::move(one));
-              }
+              auto all = test::filled_table(32);
               // With ever more room, whichever of its descriptors finds none.
               int failures = 0;
               while (it.spawn("/bin/true", {}).first == errc::too_many_files_open) {

@@ -1,17 +1,14 @@
 // What systemd is told, and what it hands over: with the real libsystemd and a real socket in
 // systemd's place.
 #include "support/catch.hpp"
+#include "support/notification_socket.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <covey/master/service_manager.hpp>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -21,38 +18,11 @@ using covey::supervision::service_manager;
 
 namespace {
 
-// Stands where systemd's notification socket is: an abstract address, "@" in the variable.
-class notification_socket
+// In this process's environment while it lives.
+struct notified : test::notification_socket
 {
-  public:
-    notification_socket()
-        : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)}
-        , name_{fmt::format("covey-notify-{}", ::getpid())}
-    {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path + 1, name_.data(), name_.size());
-        auto const bytes = offsetof(sockaddr_un, sun_path) + 1 + name_.size();
-        REQUIRE(::bind(socket_.get(), static_cast<sockaddr*>(static_cast<void*>(&address)),
-                       static_cast<socklen_t>(bytes)) == 0);
-        ::setenv("NOTIFY_SOCKET", ("@" + name_).c_str(), 1);
-    }
-    ~notification_socket() { ::unsetenv("NOTIFY_SOCKET"); }
-    notification_socket(notification_socket const&) = delete;
-    notification_socket& operator=(notification_socket const&) = delete;
-
-    std::vector<std::string> heard() const
-    {
-        std::vector<std::string> out;
-        char text[512];
-        for (ssize_t bytes = 0; (bytes = ::recv(socket_.get(), text, sizeof text, 0)) >= 0;)
-            out.emplace_back(text, static_cast<std::size_t>(bytes));
-        return out;
-    }
-
-  private:
-    handle socket_;
-    std::string name_;
+    notified() { ::setenv("NOTIFY_SOCKET", address().c_str(), 1); }
+    ~notified() { ::unsetenv("NOTIFY_SOCKET"); }
 };
 
 // NOTIFY_SOCKET is set, so only a build without libsystemd does not see a service manager.
@@ -92,7 +62,7 @@ bool variables_are_gone()
 
 TEST_CASE("the service manager is told ready, reloading, ready and stopping", "[master][systemd]")
 {
-    notification_socket systemd;
+    notified systemd;
     boost::asio::io_context loop;
     service_manager manager{loop.get_executor()};
     if (is_missing(manager))
@@ -117,7 +87,7 @@ TEST_CASE("the service manager is told ready, reloading, ready and stopping", "[
 TEST_CASE("the service manager's watchdog is fed by the loop and by nothing else",
           "[master][systemd]")
 {
-    notification_socket systemd;
+    notified systemd;
     ::setenv("WATCHDOG_USEC", "20000", 1);
     ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
     boost::asio::io_context loop;
@@ -136,7 +106,7 @@ TEST_CASE("the service manager's watchdog is fed by the loop and by nothing else
 
 TEST_CASE("a watchdog that is another process's is not fed", "[master][systemd]")
 {
-    notification_socket systemd;
+    notified systemd;
     ::setenv("WATCHDOG_USEC", "20000", 1);
     ::setenv("WATCHDOG_PID", "1", 1);
     boost::asio::io_context loop;
@@ -161,7 +131,7 @@ TEST_CASE("inherited sockets are taken by their names, by the process they are f
 {
     {
         boost::asio::io_context loop;
-        notification_socket systemd;
+        notified systemd;
         if (is_missing(service_manager{loop.get_executor()}))
             return;
     }

@@ -2,6 +2,7 @@
 #include "protocol/wire.hpp"
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/descriptor_limit.hpp"
 #include "support/wait_until.hpp"
 
 #include <cstdint>
@@ -38,25 +39,6 @@ struct handle_counter
             listen(to);
         });
     }
-};
-
-// This process may open `more` further descriptors while it lives.
-class descriptor_limit
-{
-  public:
-    explicit descriptor_limit(rlim_t more)
-    {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        rlimit now = before_;
-        now.rlim_cur = static_cast<rlim_t>(test::make_handle().get()) + more; // the lowest free one
-        ::setrlimit(RLIMIT_NOFILE, &now);
-    }
-    ~descriptor_limit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-    descriptor_limit(descriptor_limit const&) = delete;
-    descriptor_limit& operator=(descriptor_limit const&) = delete;
-
-  private:
-    rlimit before_{};
 };
 
 // Runs `body` in a child that has no privileges; its exit code, or -1 when it was killed.
@@ -240,7 +222,7 @@ TEST_CASE("a full descriptor table costs a message its handles and not the chann
         peer.in.listen(peer.channel);
         auto const base = descriptor_count();
         {
-            descriptor_limit const limit{room};
+            test::descriptor_limit const limit{room};
             REQUIRE(peer.run_until_received(2));
         }
         CHECK(peer.in.items[1].failed == error::handles_lost);
@@ -267,7 +249,7 @@ TEST_CASE("connections that lost their handles can be declined by their tickets"
                 {test::make_shared_handle(), test::make_shared_handle()});
     bool declined = false;
     {
-        descriptor_limit const limit{0};
+        test::descriptor_limit const limit;
         worker.async_receive([&](error_code failed, envelope<from_master> got) {
             REQUIRE(failed == error::handles_lost);
             CHECK(got.handles.empty());

@@ -2,6 +2,7 @@
 // they are lost on the way.
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/descriptor_limit.hpp"
 #include "talkers.hpp"
 
 #include <boost/asio/connect_pipe.hpp>
@@ -14,7 +15,6 @@
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/writable_pipe.hpp>
 #include <boost/asio/write.hpp>
-#include <sys/resource.h>
 
 using namespace covey;
 using namespace covey::protocol;
@@ -31,25 +31,6 @@ using unix_stream = net::local::stream_protocol;
 namespace {
 
 tcp::endpoint const loopback{net::ip::make_address("127.0.0.1"), 0};
-
-// No further descriptor fits into this process while it lives.
-class full_table
-{
-  public:
-    full_table()
-    {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        handle const next = test::make_handle(); // the lowest free number
-        rlimit const now{static_cast<rlim_t>(next.get()), before_.rlim_max};
-        ::setrlimit(RLIMIT_NOFILE, &now);
-    }
-    ~full_table() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-    full_table(full_table const&) = delete;
-    full_table& operator=(full_table const&) = delete;
-
-  private:
-    rlimit before_{};
-};
 
 } // namespace
 
@@ -227,7 +208,7 @@ TEST_CASE("handles that were lost are sent again, and order holds meanwhile", "[
     REQUIRE(talk.left->send("two", {pass(test::make_handle())}) == send_status::sent);
     REQUIRE(talk.left->send("three") == send_status::sent);
     {
-        full_table const full;
+        test::descriptor_limit const full;
         REQUIRE(talk.run_until([&] { return right.messages.size() == 1; }));
         talk.loop.poll();
     }
@@ -248,7 +229,7 @@ TEST_CASE("handles that cannot be taken are given up, told, and nothing else is 
     handle const ours = test::make_handle();
     auto const first = keep_open(ours), second = keep_open(ours);
     {
-        full_table const full;
+        test::descriptor_limit const full;
         REQUIRE(talk.left->send("with", {first}) == send_status::sent);
         talk.left->async_request("ask", {second}, 30s,
                                  [&](error_code failed, message) { answered = failed; });
