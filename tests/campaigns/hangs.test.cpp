@@ -78,7 +78,9 @@ TEST_CASE("a worker that does not come up in time is killed and tried again", "[
         GENERATE(lateness{"silent", "it was not online in time", {}},
                  lateness{"hang", "it was not ready in time", {"--ready-timeout", "2500ms"}});
     start_file const start;
-    cluster it{SANDBOX, 2, words, {start.variable(), "SANDBOX_BOOT_TIMEOUT=2500"}};
+    auto flags = words;
+    flags.insert(flags.end(), {"--restart-limit", "0/1s"}); // as many rounds as there are
+    cluster it{SANDBOX, 2, flags, {start.variable(), "SANDBOX_BOOT_TIMEOUT=2500"}};
     for (int round = times(1, 20); round > 0; --round) {
         auto clients = it.one_on_each(2);
         start.begin(word);
