@@ -44,8 +44,9 @@ void accept_loop::leave()
 void accept_loop::sweep(std::size_t most)
 {
     paused_ = true;
-    while (most-- > 0 && accept_one() == outcome::taken) {
-    }
+    for (auto result = outcome::taken;
+         most-- > 0 && (result == outcome::taken || result == outcome::broken);)
+        result = accept_one();
 }
 
 std::function<void(boost::system::error_code)> accept_loop::when_woken()
@@ -71,52 +72,54 @@ void accept_loop::wait()
 void accept_loop::accept_batch()
 {
     ++wakes_;
-    for (std::size_t i = 0; i < batch_ && !paused_; ++i) {
-        auto const result = accept_one();
-        if (result == outcome::exhausted)
+    auto result = outcome::taken;
+    for (std::size_t i = 0; i < batch_ && !paused_ && result != outcome::none; ++i)
+        if ((result = accept_one()) == outcome::useless)
             return rest();
-        if (result == outcome::none)
-            break;
-    }
     if (!paused_ && !waiting_)
         wait();
 }
 
 accept_loop::outcome accept_loop::accept_one()
 {
-    for (;;) {
-        sockaddr_storage from{};
-        socklen_t bytes = sizeof from;
-        handle made{::accept4(socket_->get(), static_cast<sockaddr*>(static_cast<void*>(&from)),
-                              &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-        if (made.is_open()) {
-            exhausted_ = false;
-            ++accepted_;
-            take_(std::move(made), from);
-            return outcome::taken;
-        }
-        switch (errno) {
-        case EAGAIN:
-            return outcome::none;
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-            return outcome::exhausted;
-        default:
-            // ECONNABORTED, EPROTO and the network errors of accept(2): that one connection broke
-            // while it waited. EINTR: again.
-            continue;
-        }
+    sockaddr_storage from{};
+    socklen_t bytes = sizeof from;
+    handle made{::accept4(socket_->get(), static_cast<sockaddr*>(static_cast<void*>(&from)), &bytes,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (made.is_open()) {
+        resting_ = false;
+        ++accepted_;
+        take_(std::move(made), from);
+        return outcome::taken;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return outcome::none;
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM: // a firewall forbids it
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+        return outcome::broken;
+    default: // no descriptors, no memory; or nothing that accept(2) knows of
+        return outcome::useless;
     }
 }
 
 void accept_loop::rest()
 {
-    if (!std::exchange(exhausted_, true))
-        log::warning(fmt::format("listener {}: accepting pauses: {}; raise the limit of open files "
-                                 "(ulimit -n)",
-                                 address_, std::strerror(errno)));
+    int const why = errno;
+    bool const out_of_descriptors = why == EMFILE || why == ENFILE;
+    if (!std::exchange(resting_, true))
+        log::warning(
+            fmt::format("listener {}: accepting pauses: {}{}", address_, std::strerror(why),
+                        out_of_descriptors ? "; raise the limit of open files (ulimit -n)" : ""));
     waiting_ = true;
     rest_timer_.expires_after(pause_when_full);
     rest_timer_.async_wait(when_woken());

@@ -2,9 +2,10 @@
 // master's and a worker's are the same.
 //
 // A paused loop leaves connections in the kernel's backlog, where they cost this process nothing.
-// When descriptors run out the loop pauses itself for 100 ms: the socket stays readable then, so
-// waiting for it would spin. Errors that accept(2) passes on from a connection that broke while it
-// waited (ECONNABORTED, EPROTO, the network's) are about that connection alone: it goes on.
+// When descriptors run out, or accept fails in a way it does not know, the loop pauses itself for
+// 100 ms: the socket stays readable then, so waiting for it would spin. Errors that accept(2)
+// passes on from a connection that broke while it waited (ECONNABORTED, EPROTO, the network's) are
+// about that connection alone: it goes on.
 #pragma once
 
 #include "readiness.hpp"
@@ -56,7 +57,7 @@ class accept_loop : public std::enable_shared_from_this<accept_loop>
     std::uint64_t wakes() const { return wakes_; }
 
   private:
-    enum class outcome { taken, none, exhausted };
+    enum class outcome { taken, broken, none, useless };
     outcome accept_one();
     void wait();
     void accept_batch();
@@ -73,7 +74,7 @@ class accept_loop : public std::enable_shared_from_this<accept_loop>
     bool paused_ = true;
     bool waiting_ = false;   // one wait at a time: for the socket or for the timer
     std::uint64_t wait_ = 0; // its number: one that was over when the loop left is not heard
-    bool exhausted_ = false;
+    bool resting_ = false;   // and that has been said
     std::uint64_t accepted_ = 0;
     std::uint64_t wakes_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/said.hpp"
 #include "support/wait_until.hpp"
 
 #include <arpa/inet.h>
@@ -128,10 +129,12 @@ TEST_CASE("an accept loop rests when descriptors run out, and recovers", "[proto
     it.loop->resume();
     REQUIRE(it.until_taken(2));
 
-    // The socket stays readable; a loop that spun would run thousands of handlers here.
+    // The socket stays readable; a loop that spun would wake thousands of times here.
+    auto const woken = it.loop->wakes();
     auto const handlers = it.io.run_for(std::chrono::milliseconds{450});
     CHECK(it.taken.size() == 2);
     CHECK(handlers <= 10);
+    CHECK(it.loop->wakes() - woken <= 5); // once in 100 ms
 
     limit.lift();
     CHECK(it.until_taken(5));
@@ -163,6 +166,19 @@ TEST_CASE("a connection that was reset while it waited harms nobody", "[protocol
     it.clients[1].reset();
     it.loop->resume();
     CHECK(it.until_taken(2));
+}
+
+TEST_CASE("an accept loop on a socket that does not listen any more rests",
+          "[protocol][accept_loop]")
+{
+    fixture it;
+    it.loop->resume();
+    REQUIRE(::shutdown(it.where->get(), SHUT_RDWR) == 0); // accept: EINVAL, and readable for ever
+    auto const log = test::said([&] { it.io.run_for(std::chrono::milliseconds{450}); });
+    CHECK(it.loop->wakes() > 0);
+    CHECK(it.loop->wakes() <= 6);
+    CHECK(log.find("accepting pauses: Invalid argument\n") != std::string::npos);
+    CHECK(log.find("accepting pauses") == log.rfind("accepting pauses")); // said once
 }
 
 TEST_CASE("an accept loop may be destroyed while it waits", "[protocol][accept_loop]")
