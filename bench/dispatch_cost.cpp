@@ -2,7 +2,7 @@
 //
 //   case                         what                                            baseline
 //   shared round_robin           short connections to two covey workers,         nginx-reuseport
-//   least_loaded reuseport       by the policy of that name
+//   least_loaded reuseport hash  by the policy of that name
 //   nginx-reuseport nginx-shared the same to two workers of nginx
 //   node-round_robin node-none   the same to two workers of Node's cluster
 //     ...                        connections a second, 64 at a time

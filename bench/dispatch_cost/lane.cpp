@@ -31,6 +31,7 @@ std::vector<contender> const& contenders()
         {"shared", {"covey", "shared"}, "nginx-shared"},
         {"least_loaded", {"covey", "least_loaded"}, "reuseport"},
         {"round_robin", {"covey", "round_robin"}, "node-round_robin"},
+        {"hash", {"covey", "hash"}, "least_loaded"},
         {"nginx-reuseport", {"nginx", "reuseport"}, ""},
         {"nginx-shared", {"nginx", "shared"}, ""},
         {"node-round_robin", {"node", "round_robin"}, ""},
