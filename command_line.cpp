@@ -62,6 +62,16 @@ std::uint32_t workers(std::string const& text)
     return static_cast<std::uint32_t>(*number);
 }
 
+std::optional<std::uint32_t> connections(std::string const& text)
+{
+    if (text == "unlimited")
+        return std::nullopt;
+    auto const number = whole_number(text);
+    if (!number || *number < 0 || *number > 1'000'000)
+        throw std::invalid_argument{"give a number from 0 to 1000000, or unlimited"};
+    return static_cast<std::uint32_t>(*number);
+}
+
 dispatch_policy dispatch(std::string const& text)
 {
     dispatch_policy out{};
@@ -140,6 +150,8 @@ std::vector<flag> standard_flags(options& into)
         {"--dispatch",
          "How connections reach workers: shared, round_robin, least_loaded, reuseport or hash",
          [&into](std::string const& word) { into.dispatch = dispatch(word); }},
+        {"--connections-max", "How many connections a worker has open at most: 1000, or unlimited",
+         [&into](std::string const& word) { into.connections_max = connections(word); }},
         time_flag("--drain-deadline",
                   "How long a stopping worker may finish what is in flight: 30s, 500ms",
                   into.drain_deadline),

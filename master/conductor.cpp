@@ -252,7 +252,7 @@ seat_view conductor::view(std::uint32_t seat) const
     return {.open = life.takes_connections(),
             .unacknowledged = life.unacknowledged(),
             .connections = load.connections,
-            .limit = load.limit == 0 ? seat_view::no_limit : load.limit,
+            .limit = load.limit,
             .life = life.who().id};
 }
 
@@ -300,8 +300,7 @@ std::vector<worker_status> conductor::status() const
         if (seen.seat >= out.size() || life == lives_.end() || seen.state == life_state::dead)
             continue;
         auto& one = out[seen.seat];
-        bool const goes = seen.state >= life_state::draining;
-        if (has_one[seen.seat] && !seen.serves && goes)
+        if (has_one[seen.seat] && !seen.serves)
             continue;
         has_one[seen.seat] = has_one[seen.seat] || seen.serves;
         one.state = as_public(seen.state);

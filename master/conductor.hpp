@@ -131,6 +131,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     void on_said(worker_life& life, protocol::suicide const& said) override;
     void on_said(worker_life& life, protocol::refused const& said) override;
     void on_said(worker_life& life, protocol::awake const& said) override;
+    void on_said(worker_life& life, protocol::room const& said) override;
     void on_said(worker_life& life, protocol::change const& said) override;
     void on_message(worker_life& life, message said) override;
     net::awaitable<datum> on_request(worker_life& life, message said) override;

@@ -49,6 +49,11 @@ void conductor::on_said(worker_life& life, protocol::awake const&)
     watch(life);
 }
 
+void conductor::on_said(worker_life& life, protocol::room const&)
+{
+    on_room(life);
+}
+
 void conductor::on_said(worker_life& life, protocol::change const& said)
 {
     for (auto const& [id, other] : lives_) {

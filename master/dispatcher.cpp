@@ -21,6 +21,8 @@ dispatcher::dispatcher(net::any_io_executor executor, options const& settings,
     , into_{std::move(into)}
     , views_(seat_count)
     , last_{seat_count - 1}
+    , rest_timer_{executor_}
+    , rejection_wait_{settings.rejection_wait}
 {}
 
 std::shared_ptr<protocol::accept_loop>
@@ -29,8 +31,8 @@ dispatcher::make_loop(std::uint32_t index, shared_handle socket, std::string con
     return std::make_shared<protocol::accept_loop>(
         executor_, std::move(socket), address,
         [this, index](handle accepted, sockaddr_storage const& from) {
-            waiting_.push_back(
-                {share(std::move(accepted)), index, 0, std::nullopt, client_address{from}});
+            waiting_.push_back({share(std::move(accepted)), index, 0, std::nullopt,
+                                client_address{from}, ++arrivals_});
             pump();
         });
 }
@@ -91,7 +93,7 @@ void dispatcher::pump()
         if (into_.pass(*seat, waiting_.front()))
             waiting_.pop_front();
     }
-    accepting_ = waiting_.empty() && has_room_now();
+    accepting_ = waiting() == 0 && has_room_now();
     for (auto const& loop : loops_)
         accepting_ ? loop->resume() : loop->pause();
 }
@@ -100,15 +102,48 @@ void dispatcher::take_back(std::vector<passed_connection> connections)
 {
     if (given_up_)
         return;
-    auto const unwanted =
-        std::remove_if(connections.begin(), connections.end(), [](passed_connection const& one) {
-            return one.rejections >= rejections_max;
-        });
-    if (unwanted != connections.end())
-        log::warning(fmt::format("closed {} connections that were rejected {} times",
-                                 std::distance(unwanted, connections.end()), rejections_max));
-    waiting_.insert(waiting_.begin(), std::make_move_iterator(connections.begin()),
-                    std::make_move_iterator(unwanted));
+    auto const rejected =
+        std::stable_partition(connections.begin(), connections.end(),
+                              [](auto const& one) { return one.rejections < rejections_max; });
+    if (rejected != connections.end() && resting_.empty())
+        rest();
+    for (auto one = rejected; one != connections.end(); ++one) {
+        one->unwanted_since = one->unwanted_since.value_or(clock::now());
+        resting_.push_back(std::move(*one));
+    }
+    connections.erase(rejected, connections.end());
+    wait_in_order(std::move(connections));
+}
+
+void dispatcher::rest()
+{
+    rest_timer_.expires_after(rest_between_offers);
+    rest_timer_.async_wait([this, here = std::weak_ptr{here_}](boost::system::error_code stopped) {
+        if (!stopped && !here.expired())
+            offer_again();
+    });
+}
+
+void dispatcher::offer_again()
+{
+    auto const until = clock::now() - rejection_wait_;
+    auto const closed =
+        std::erase_if(resting_, [until](auto const& one) { return *one.unwanted_since <= until; });
+    closed_unwanted_ += closed;
+    if (closed > 0)
+        log::warning(fmt::format("closed {} connections that worker after worker has rejected for "
+                                 "{} ms; {} so far",
+                                 closed, rejection_wait_.count(), closed_unwanted_));
+    for (auto& one : resting_)
+        one.rejections = 0;
+    wait_in_order(std::exchange(resting_, {}));
+}
+
+void dispatcher::wait_in_order(std::vector<passed_connection> connections)
+{
+    std::move(connections.begin(), connections.end(), std::back_inserter(waiting_));
+    std::sort(waiting_.begin(), waiting_.end(),
+              [](auto const& one, auto const& other) { return one.arrival < other.arrival; });
     pump();
 }
 
@@ -125,6 +160,8 @@ void dispatcher::give_up()
 {
     given_up_ = true;
     waiting_.clear();
+    resting_.clear();
+    rest_timer_.cancel();
     loops_.clear();
 }
 

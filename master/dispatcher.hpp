@@ -2,7 +2,8 @@
 //
 // It accepts only what it can pass on at once; when no seat has room, connections wait in the
 // kernel's backlog. What a worker gives back (it rejected a connection, or died before it took it
-// over) waits here, before everything new, in the order it was passed.
+// over) waits here, before everything new, in the order it was passed. What one worker after the
+// other rejects rests a little between offers, and nothing is accepted meanwhile.
 #pragma once
 
 #include "dispatch.hpp"
@@ -10,6 +11,8 @@
 #include "options.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <covey/protocol/accept_loop.hpp>
 #include <cstddef>
 #include <deque>
@@ -26,8 +29,10 @@ namespace net = boost::asio;
 class dispatcher
 {
   public:
-    // After so many rejections a connection is closed: nobody wants it.
+    // After so many rejections in a row a connection rests, and is offered again; when it has been
+    // at that for options::rejection_wait, it is closed.
     static constexpr std::uint32_t rejections_max = 3;
+    static constexpr std::chrono::milliseconds rest_between_offers{50};
 
     struct seats
     {
@@ -67,14 +72,22 @@ class dispatcher
     // Closes what waits; from now on closes what comes back.
     void give_up();
 
-    std::size_t waiting() const { return waiting_.size(); }
+    std::size_t waiting() const { return waiting_.size() + resting_.size(); }
+
+    // Connections that were closed because no worker took them.
+    std::uint64_t closed_unwanted() const { return closed_unwanted_; }
 
   private:
+    using clock = std::chrono::steady_clock;
+
     std::shared_ptr<protocol::accept_loop> make_loop(std::uint32_t index, shared_handle socket,
                                                      std::string const& address);
     std::optional<std::uint32_t> choose(passed_connection const& one);
     std::optional<std::uint32_t> ask(passed_connection const& one);
     bool has_room_now();
+    void rest();
+    void offer_again();
+    void wait_in_order(std::vector<passed_connection> connections);
 
     net::any_io_executor executor_;
     dispatch_policy policy_;
@@ -82,7 +95,13 @@ class dispatcher
     seats into_;
     std::vector<seat_view> views_;
     std::uint32_t last_;
-    std::deque<passed_connection> waiting_;
+    std::deque<passed_connection> waiting_; // in the order of arrival
+    std::uint64_t arrivals_ = 0;
+    std::vector<passed_connection> resting_;
+    net::steady_timer rest_timer_;                          // set while anything rests
+    std::shared_ptr<void> here_ = std::make_shared<char>(); // a timer's end may outlive us
+    std::chrono::milliseconds rejection_wait_;
+    std::uint64_t closed_unwanted_ = 0;
     std::vector<std::shared_ptr<protocol::accept_loop>> loops_;
     bool accepting_ = false;
     bool given_up_ = false;

@@ -33,9 +33,10 @@ void handover::left(parcel const& sent)
 
 std::size_t handover::accepted(std::uint64_t ticket)
 {
-    auto const last = std::find_if(waiting_.begin(), waiting_.end(), [&](entry const& each) {
-        return each.ticket > ticket || each.ticket >= not_left_;
-    });
+    if (ticket >= not_left_)
+        return 0;
+    auto const last = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [&](entry const& each) { return each.ticket > ticket; });
     auto const count = std::distance(waiting_.begin(), last);
     waiting_.erase(waiting_.begin(), last);
     return static_cast<std::size_t>(count);

@@ -7,6 +7,7 @@
 
 #include "client_address.hpp"
 
+#include <chrono>
 #include <covey/protocol/handle.hpp>
 #include <covey/protocol/messages.hpp>
 #include <cstddef>
@@ -25,6 +26,8 @@ struct passed_connection
     std::uint32_t rejections = 0;
     std::optional<std::uint32_t> rejected_by; // the last seat that gave it back
     client_address from{};
+    std::uint64_t arrival = 0; // rises in the order in which connections were accepted
+    std::optional<std::chrono::steady_clock::time_point> unwanted_since{}; // nobody took it
 };
 
 class handover

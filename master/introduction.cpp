@@ -38,6 +38,7 @@ protocol::welcome welcome(options const& settings, std::uint32_t blocks,
     out.busy_poll_us = static_cast<std::uint64_t>(settings.busy_poll.count());
     out.drain_deadline_ms = count(settings.drain_deadline);
     out.beat_ms = count(beat(settings.hang_timeout));
+    out.connections_max = settings.connections_max.value_or(worker_load::no_limit);
     out.takes_turns = settings.dispatch == dispatch_policy::shared;
     return out;
 }

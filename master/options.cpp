@@ -83,7 +83,7 @@ std::string wrong_durations(options const& given)
           row{"restart.backoff_max", restart.backoff_max, 1ms},
           row{"restart.healthy_after", restart.healthy_after, 0us},
           row{"restart.period", restart.period, 1ms}, row{"recycle.age", given.recycle.age, 0us},
-          row{"busy_poll", given.busy_poll, 0us}})
+          row{"rejection_wait", given.rejection_wait, 0us}, row{"busy_poll", given.busy_poll, 0us}})
         if (value < least || value > duration_max)
             return fmt::format("{} is out of range: choose a time from {} to a year", word,
                                least == 0us ? "0" : "1 ms");

@@ -101,6 +101,14 @@ struct options
                                                std::span<seat_view const> seats)>
         balance;
 
+    // A worker has at most so many connections open at a time, unless its code says otherwise
+    // (worker::limit_connections); none: as many as come. Where no worker has room, connections
+    // wait in the kernel's backlog.
+    std::optional<std::uint32_t> connections_max;
+
+    // A connection that worker after worker rejects is offered again for so long, then closed.
+    std::chrono::milliseconds rejection_wait{1'000};
+
     // How long a stopping worker may finish what is in flight.
     std::chrono::milliseconds drain_deadline{30'000};
 

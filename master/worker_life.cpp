@@ -20,8 +20,10 @@ using namespace std::chrono_literals;
 // connections always find room.
 constexpr std::size_t relay_bytes_max = protocol::channel_limits{}.queued_bytes_max / 2;
 
-// After the process has ended only a grandchild can hold the channel open; nobody waits for that.
+// After the process has ended only a grandchild can hold the channel open, and nobody waits for
+// that; but what the worker has said may take a busy master longer to read.
 constexpr auto last_word = 100ms;
+constexpr int last_words_max = 20;
 
 } // namespace
 
@@ -299,6 +301,7 @@ void worker_life::receive()
                 return;
             if (failed && failed != protocol::error::handles_lost)
                 return self->channel_ended(failed);
+            self->heard_lately_ = true;
             self->hear(std::move(in));
             if (self->owner_ != nullptr)
                 self->receive();
@@ -342,7 +345,7 @@ void worker_life::heard(protocol::hello const& said)
 void worker_life::heard(protocol::accepted const& said)
 {
     if (handover_.accepted(said.ticket) == 0)
-        return;
+        return owner_->on_broken(*this, "broke the protocol: it accepted what it was not given");
     part_when_done();
     owner_->on_room(*this);
 }
@@ -351,7 +354,7 @@ void worker_life::heard(protocol::rejected const& said)
 {
     auto connection = handover_.rejected(said.ticket);
     if (!connection)
-        return;
+        return owner_->on_broken(*this, "broke the protocol: it rejected what it was not given");
     part_when_done();
     owner_->on_rejected(*this, std::move(*connection));
 }
@@ -375,6 +378,7 @@ void worker_life::channel_ended(boost::system::error_code reason)
     channel_->close();
     waiting_.clear();
     messenger_.end(reason);
+    messenger_.give_heard(); // before anybody hears that it is over
     for (auto& waiter : std::exchange(drain_waiters_, {}))
         std::move(waiter)(reason);
     if (reason != protocol::error::closed && reason != protocol::error::truncated)
@@ -391,13 +395,22 @@ void worker_life::process_ended(exit_status const& status)
     process_alive_ = false;
     if (output_)
         output_->catch_up();
-    last_word_.expires_after(last_word);
-    last_word_.async_wait([self = shared_from_this()](boost::system::error_code failed) {
-        if (!failed && self->channel_open_)
-            self->channel_->close();
-    });
+    wait_for_last_word(last_words_max);
     owner_->on_exited(*this, status);
     close_when_over();
+}
+
+void worker_life::wait_for_last_word(int times)
+{
+    heard_lately_ = false;
+    last_word_.expires_after(last_word);
+    last_word_.async_wait([self = shared_from_this(), times](boost::system::error_code failed) {
+        if (failed || !self->channel_open_)
+            return;
+        if (self->heard_lately_ && times > 0)
+            return self->wait_for_last_word(times - 1);
+        self->channel_->close();
+    });
 }
 
 void worker_life::close_when_over()

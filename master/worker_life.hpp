@@ -38,6 +38,7 @@ class life_owner
     virtual void on_said(worker_life& life, protocol::suicide const& said) = 0;
     virtual void on_said(worker_life& life, protocol::refused const& said) = 0;
     virtual void on_said(worker_life& life, protocol::awake const& said) = 0;
+    virtual void on_said(worker_life& life, protocol::room const& said) = 0;
     virtual void on_said(worker_life& life, protocol::change const& said) = 0;
     virtual void on_message(worker_life& life, message said) = 0;
     virtual net::awaitable<datum> on_request(worker_life& life, message said) = 0;
@@ -137,6 +138,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     void part_when_done();
     void channel_ended(boost::system::error_code reason);
     void process_ended(exit_status const& status);
+    void wait_for_last_word(int times);
     void close_when_over();
 
     net::any_io_executor executor_;
@@ -165,6 +167,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     bool process_alive_ = false;
     bool output_open_ = false;
     bool left_by_wish_ = false;
+    bool heard_lately_ = false;
     bool sending_connections_ = false; // in the loop's next turn
     handover handover_;
 };

@@ -33,10 +33,11 @@ struct welcome
     std::uint64_t drain_deadline_ms = 0;
     std::uint64_t beat_ms = 0; // how often a worker that has connections must beat at least
     bool takes_turns = false;  // its listening sockets are shared: accept when it is its turn
+    std::uint32_t connections_max = 0xffffffff; // open at a time; all ones: as many as come
 };
 BOOST_DESCRIBE_STRUCT(welcome, (),
                       (version, id, seat, generation, block, blocks, name, log_level, log_format,
-                       busy_poll_us, drain_deadline_ms, beat_ms, takes_turns))
+                       busy_poll_us, drain_deadline_ms, beat_ms, takes_turns, connections_max))
 
 // The doorbells of blocks first_block, first_block + 1, ... Handles: 1 to 64 eventfds.
 struct doorbells
@@ -130,6 +131,14 @@ struct awake
 };
 BOOST_DESCRIBE_STRUCT(awake, (), ())
 
+// It has had as many connections as it takes, and takes more again: its load says how many. What
+// the load says does not wake the master, this does.
+struct room
+{
+    static constexpr std::uint16_t type = 73;
+};
+BOOST_DESCRIBE_STRUCT(room, (), ())
+
 // Set up and listening: send connections.
 struct ready
 {
@@ -202,7 +211,7 @@ BOOST_DESCRIBE_STRUCT(talk, (), (kind, number, body, kinds))
 
 using from_master =
     std::variant<welcome, doorbells, listener, begin, connection, stop, change, talk>;
-using from_worker = std::variant<hello, refused, listening, ready, suicide, awake, accepted,
+using from_worker = std::variant<hello, refused, listening, ready, suicide, awake, room, accepted,
                                  rejected, watch_changes, change, talk>;
 using from_peer = std::variant<talk>; // on a channel that carries applications alone
 

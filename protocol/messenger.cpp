@@ -201,6 +201,12 @@ struct messenger::core : std::enable_shared_from_this<core>
         });
     }
 
+    void give_all()
+    {
+        while (inbox_.has_next(messages_wanted(), requests_wanted()))
+            give_next();
+    }
+
     void give_next()
     {
         auto next = inbox_.next(messages_wanted(), requests_wanted());
@@ -441,6 +447,12 @@ void messenger::close(std::chrono::milliseconds within)
 void messenger::hear(talk said, std::vector<handle> handles)
 {
     core_->hear(std::move(said), std::move(handles));
+}
+
+void messenger::give_heard()
+{
+    auto const alive = core_; // a handler may let go of this
+    alive->give_all();
 }
 
 void messenger::end(error_code reason)

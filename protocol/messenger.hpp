@@ -140,6 +140,10 @@ class messenger
     // The peer said this. `handles` is empty when they were lost.
     void hear(protocol::talk said, std::vector<handle> handles);
 
+    // Calls the handlers, here and now, for all that has been heard and that they want: for who is
+    // about to leave. Not from a handler.
+    void give_heard();
+
     // The channel is gone: what waits for the peer fails with `reason`. What was heard before is
     // still given to the handlers.
     void end(boost::system::error_code reason);

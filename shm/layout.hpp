@@ -15,7 +15,7 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 2;
+inline constexpr std::uint32_t layout_version = 3;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
 inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
@@ -91,7 +91,7 @@ struct worker_block
     half_word in_flight;
     word requests;
     word beats;      // rises while the worker has something to do and its loop turns
-    half_word limit; // connections it takes at most; 0: as many as come
+    half_word limit; // ~ of the connections it takes at most: 0 is no limit
 
     // Written by whoever rings and by the sleeper.
     alignas(line_bytes) word bell; // cycle << 2 | bell_state (doorbell.hpp)

@@ -34,7 +34,7 @@ void participant::set_load(worker_load const& now)
     its.connections.store(now.connections, std::memory_order_relaxed);
     its.in_flight.store(now.in_flight, std::memory_order_relaxed);
     its.requests.store(now.requests, std::memory_order_relaxed);
-    its.limit.store(now.limit, std::memory_order_relaxed);
+    its.limit.store(~now.limit, std::memory_order_relaxed);
 }
 
 // One writer, so no locked addition is needed.

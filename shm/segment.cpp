@@ -197,7 +197,7 @@ worker_load segment::load_of(std::uint32_t block) const
     return {.connections = its.connections.load(relaxed),
             .in_flight = its.in_flight.load(relaxed),
             .requests = its.requests.load(relaxed),
-            .limit = its.limit.load(relaxed)};
+            .limit = ~its.limit.load(relaxed)};
 }
 
 std::uint64_t segment::beats_of(std::uint32_t block) const

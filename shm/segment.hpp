@@ -13,6 +13,7 @@
 #include <compare>
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,10 +30,12 @@ class arena;
 // hostile worker can write anything here: take the numbers as hints.
 struct worker_load
 {
-    std::uint32_t connections = 0; // open
-    std::uint32_t in_flight = 0;   // requests being answered
-    std::uint64_t requests = 0;    // answered since the block was opened
-    std::uint32_t limit = 0;       // connections it takes at most; 0: as many as come
+    static constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
+
+    std::uint32_t connections = 0;  // open
+    std::uint32_t in_flight = 0;    // requests being answered
+    std::uint64_t requests = 0;     // answered since the block was opened
+    std::uint32_t limit = no_limit; // connections it takes at most; 0: none
 };
 
 struct block_owner

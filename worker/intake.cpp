@@ -27,8 +27,9 @@ bool is_shortage(int error)
 
 struct intake::acceptor
 {
-    acceptor(net::io_context& loop, http::server& serving, handle listening)
-        : descriptor{loop}
+    acceptor(net::io_context& loop, http::server& serving, bool const& is_paused, handle listening)
+        : paused{is_paused}
+        , descriptor{loop}
         , pause{loop}
         , to{serving}
     {
@@ -41,6 +42,8 @@ struct intake::acceptor
     void accept_one();
     void stop();
 
+    bool const& paused;
+    bool waiting = false;
     net::posix::stream_descriptor descriptor;
     net::steady_timer pause;
     http::server& to;
@@ -48,9 +51,14 @@ struct intake::acceptor
 
 void intake::acceptor::wait()
 {
+    if (paused || !descriptor.is_open() || std::exchange(waiting, true))
+        return;
     descriptor.async_wait(net::posix::stream_descriptor::wait_read,
                           [this](boost::system::error_code stopped) {
-                              if (!stopped)
+                              if (stopped)
+                                  return;
+                              waiting = false;
+                              if (!paused)
                                   accept_one();
                           });
 }
@@ -96,7 +104,7 @@ intake::~intake() = default;
 
 void intake::listen(handle listening)
 {
-    acceptors_.emplace_back(loop_, to_, std::move(listening)).wait();
+    acceptors_.emplace_back(loop_, to_, paused_, std::move(listening)).wait();
 }
 
 bool intake::take(handle connection)
@@ -105,6 +113,19 @@ bool intake::take(handle connection)
         return false;
     to_.open(std::move(connection));
     return true;
+}
+
+// A wait that is under way is left alone; it comes to nothing.
+void intake::pause()
+{
+    paused_ = true;
+}
+
+void intake::resume()
+{
+    paused_ = false;
+    for (auto& each : acceptors_)
+        each.wait();
 }
 
 void intake::stop()

@@ -35,6 +35,10 @@ class intake
     // Serves a connection that the master passed. False when the worker is draining.
     bool take(handle connection);
 
+    // Connections wait in the backlog until resume(): siblings may accept them.
+    void pause();
+    void resume();
+
     // From now on nothing is accepted or taken.
     void stop();
 
@@ -44,6 +48,7 @@ class intake
     net::io_context& loop_;
     http::server& to_;
     std::list<acceptor> acceptors_;
+    bool paused_ = false;
     bool stopped_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "introduction.hpp"
 #include "pulse.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -60,6 +61,7 @@ struct runtime::core
     void hear(protocol::envelope<protocol::from_master> in);
     void begin();
     void serve(protocol::connection const& passed, std::vector<handle> handles, std::size_t lost);
+    void load_changed(http::traffic const& now);
     void channel_ended(error_code reason);
     void watch_parent();
 
@@ -94,6 +96,8 @@ struct runtime::core
     departure leaving{loop, channel};
     std::function<void(relayed_change const&)> relayed;
 
+    std::uint32_t connections_max = worker_load::no_limit;
+    bool is_full = false;
     bool is_ready = false;
     int uncaught_exceptions = 0;
 };
@@ -110,9 +114,12 @@ overloaded(Calls...) -> overloaded<Calls...>; // clang 14 does not deduce an agg
 
 http::traffic const no_traffic;
 
-worker_load as_load(http::traffic const& now)
+worker_load as_load(http::traffic const& now, std::uint32_t limit)
 {
-    return {.connections = now.connections, .in_flight = now.in_flight, .requests = now.requests};
+    return {.connections = now.connections,
+            .in_flight = now.in_flight,
+            .requests = now.requests,
+            .limit = limit};
 }
 
 } // namespace
@@ -150,6 +157,7 @@ void runtime::core::hear(protocol::envelope<protocol::from_master> in)
                        serve(passed, std::move(in.handles), in.handles_lost);
                    },
                    [&](protocol::stop const& asked) {
+                       talk.give_heard(); // it was said before
                        leaving.drain(milliseconds{asked.deadline_ms},
                                      milliseconds{asked.spread_ms});
                    },
@@ -178,11 +186,11 @@ void runtime::core::begin()
                       [this] { channel.send(protocol::awake{}); });
         view.bind(*who);
         changes.emplace(*who);
-        server.emplace(loop, routes, http::limits{}, [this](http::traffic const& now) {
-            who->set_load(as_load(now));
-            beats->connections(now.connections);
-        });
+        connections_max = plan.connections_max;
+        server.emplace(loop, routes, http::limits{},
+                       [this](http::traffic const& now) { load_changed(now); });
         arrivals.emplace(loop, *server);
+        load_changed(no_traffic);
         set_up(self);
         telling.emplace(loop, *changes, std::chrono::microseconds{plan.busy_poll_us});
         for (auto& each : told.addresses) {
@@ -197,7 +205,6 @@ void runtime::core::begin()
         return refuse(failed.what());
     }
     leaving.serves(*arrivals, *server);
-    who->set_load(as_load(no_traffic));
     is_ready = true;
     channel.send(protocol::ready{});
     if (relayed)
@@ -207,15 +214,37 @@ void runtime::core::begin()
 void runtime::core::serve(protocol::connection const& passed, std::vector<handle> handles,
                           std::size_t lost)
 {
-    if (lost > 0 || !is_ready || leaving.is_draining()) {
-        for (std::size_t i = 0; i != handles.size() + lost; ++i)
-            channel.send(protocol::rejected{passed.ticket + i});
-        return;
+    bool const none = lost > 0 || !is_ready || leaving.is_draining();
+    auto now = none ? no_traffic : server->load();
+    auto const room = none ? 0 : connections_max - std::min(connections_max, now.connections);
+    auto const taken = std::min<std::size_t>(room, handles.size());
+    if (taken > 0) {
+        // The load first: a master that has heard `accepted` counts on it. Then `accepted`, before
+        // the first read: until it is sent the master may give the connections to a sibling, and a
+        // byte read here would be lost to it.
+        now.connections += static_cast<std::uint32_t>(taken);
+        who->set_load(as_load(now, connections_max));
+        channel.send(protocol::accepted{passed.ticket + taken - 1});
     }
-    // Before the first read: until this is sent the master may give the connections to a sibling,
-    // and a byte read here would be lost to it.
-    channel.send(protocol::accepted{passed.ticket + handles.size() - 1});
-    server->open(std::move(handles));
+    for (auto i = taken; i != handles.size() + lost; ++i)
+        channel.send(protocol::rejected{passed.ticket + i});
+    handles.erase(handles.begin() + static_cast<std::ptrdiff_t>(taken), handles.end());
+    if (taken > 0)
+        server->open(std::move(handles));
+}
+
+// The master reads the load when it chooses; a worker that was full says when it is not any more,
+// for the master may have nothing else to wake for.
+void runtime::core::load_changed(http::traffic const& now)
+{
+    who->set_load(as_load(now, connections_max));
+    beats->connections(now.connections);
+    bool const full = now.connections >= connections_max;
+    if (std::exchange(is_full, full) == full)
+        return;
+    full ? arrivals->pause() : arrivals->resume();
+    if (!full && is_ready && !leaving.is_draining())
+        channel.send(protocol::room{});
 }
 
 // A master that ends the conversation lets its worker finish; a worker whose master is dead, to
@@ -225,6 +254,7 @@ void runtime::core::channel_ended(error_code reason)
     if (reason != protocol::error::closed)
         log::error("the channel has ended: " + reason.message());
     talk.end(reason);
+    talk.give_heard();
     leaving.drain(drain_deadline(), own_spread);
     watch_parent();
 }
@@ -341,6 +371,12 @@ void runtime::suicide(std::string const& reason)
 void runtime::on_drain(std::function<void(milliseconds)> handler)
 {
     core_->leaving.on_drain(std::move(handler));
+}
+
+void runtime::limit_connections(std::optional<std::uint32_t> most)
+{
+    core_->connections_max = most.value_or(worker_load::no_limit);
+    core_->load_changed(core_->server->load());
 }
 
 void runtime::heartbeat()

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -82,6 +83,10 @@ class runtime
     // Calls `handler` once, from the loop, when the worker begins to drain, whatever the cause,
     // with the time that is left for it: end what would go on for long. Soon, if it drains already.
     void on_drain(std::function<void(std::chrono::milliseconds left)> handler);
+
+    // Takes at most so many connections at a time from now on, 0: none; none given: as many as
+    // come. What is open stays.
+    void limit_connections(std::optional<std::uint32_t> most);
 
     // For a handler that computes for long: shows the master's watchdog that it is not stuck. A
     // relaxed store; call it as often as you like.

@@ -15,6 +15,7 @@
 #include <covey/shm/state.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,11 @@ class worker
     {
         runtime_.on_drain(std::move(handler));
     }
+
+    // Takes at most so many connections at a time from now on, 0: none; none given: as many as
+    // come. Until then options::connections_max holds. What is open stays; who comes meanwhile
+    // goes to other workers, or waits in the kernel's backlog.
+    void limit_connections(std::optional<std::uint32_t> most) { runtime_.limit_connections(most); }
 
     // For a handler that computes for long: shows the master's watchdog that it is not stuck.
     void heartbeat() { runtime_.heartbeat(); }

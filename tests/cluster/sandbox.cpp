@@ -1,6 +1,7 @@
 // sandbox: a program of covey with what no example needs: handlers that take their time, never end
-// or end their process, a flag of its own, a state as large as the environment says, workers that
-// start as a file says (SANDBOX_START names it), a master that tells everybody what it is asked to.
+// or end their process, a flag of its own, a state as large and limits as many as the environment
+// says, workers that start as a file says (SANDBOX_START names it), a master that tells everybody
+// what it is asked to.
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -27,6 +29,15 @@ std::uint64_t wanted_rows()
 {
     char const* const text = std::getenv("SANDBOX_ROWS");
     return text ? std::stoull(text) : 16;
+}
+
+// "0,1,9": how many connections the worker in each seat takes; -1: as many as come.
+std::optional<std::uint32_t> limit_of(std::uint32_t seat, std::string_view limits)
+{
+    for (; seat > 0; --seat)
+        limits.remove_prefix(limits.find(',') + 1);
+    auto const limit = std::stol(std::string{limits});
+    return limit < 0 ? std::nullopt : std::optional{static_cast<std::uint32_t>(limit)};
 }
 
 struct room : covey::state
@@ -187,9 +198,17 @@ int main(int argc, char** argv)
         if (std::getenv("SANDBOX_REFUSES") != nullptr)
             throw std::runtime_error{"the database is not there"};
         start_as(start_word());
+        if (char const* const limits = std::getenv("SANDBOX_LIMITS"))
+            worker.limit_connections(limit_of(worker.seat(), limits));
+        worker.get("/limit", [&worker](http::request const& asked) { // ?most=
+            worker.limit_connections(limit_of(0, asked.query("most").value_or("-1")));
+            return http::text("ok");
+        });
         worker.get("/greeting", [&](http::request const&) { return http::text(greeting); });
-        worker.get("/healthz", [](http::request const&) {
-            return http::text("ok").set("X-Worker", std::to_string(::getpid()));
+        worker.get("/healthz", [&worker](http::request const&) {
+            return http::text("ok")
+                .set("X-Worker", std::to_string(::getpid()))
+                .set("X-Seat", std::to_string(worker.seat()));
         });
         worker.get("/slow", slow);
         worker.get("/never", never);

@@ -3,6 +3,10 @@
 
 #include "support/descriptor_count.hpp"
 
+#include <fstream>
+#include <map>
+#include <thread>
+
 using namespace covey::test;
 
 TEST_CASE("a killed worker's seat is taken again and the state is as it was", "[cluster][survival]")
@@ -31,6 +35,30 @@ TEST_CASE("a killed worker's seat is taken again and the state is as it was", "[
     CHECK(seats == std::set<std::string>{"\"seat\":0", "\"seat\":1"});
     CHECK(ask(after[0], "POST", "/scores/anna", "1").body == "6");
     CHECK(ask(after[1], "GET", "/scores/anna").body == "6");
+}
+
+TEST_CASE("a seat keeps its CPU, whoever takes it", "[cluster][survival]")
+{
+    cluster it{SANDBOX, 2, {"--pin-cpus", "yes"}};
+    auto const cpus_by_seat = [&] {
+        std::map<std::string, std::string> out;
+        for (auto& client : it.one_on_each(2)) {
+            auto const answer = ask(client, "GET", "/healthz");
+            std::ifstream in{"/proc/" + std::to_string(worker_of(answer)) + "/status"};
+            for (std::string line; std::getline(in, line);)
+                if (line.starts_with("Cpus_allowed_list:"))
+                    out[answer.header("X-Seat")] = line;
+        }
+        return out;
+    };
+    auto const before = cpus_by_seat();
+    REQUIRE(before.size() == 2);
+    CHECK((before.at("0") != before.at("1") || std::thread::hardware_concurrency() == 1));
+    for (auto const pid : it.workers())
+        ::kill(pid, SIGKILL);
+    REQUIRE(wait_until(
+        [&] { return it.has_logged("worker 3 is ready") && it.has_logged("worker 4 is ready"); }));
+    CHECK(cpus_by_seat() == before);
 }
 
 TEST_CASE("a killed master leaves no worker, and its port is free", "[cluster][survival]")

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <covey/master/listener.hpp>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 
 using namespace covey;
 using namespace covey::supervision;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -24,10 +26,11 @@ namespace {
 struct fixture
 {
     explicit fixture(std::uint32_t count, dispatch_policy policy = dispatch_policy::round_robin,
-                     decltype(options::balance) balance = {})
+                     decltype(options::balance) balance = {},
+                     std::chrono::milliseconds rejection_wait = 1h)
         : seats(count, seat_view{.open = true})
         , held(count)
-        , moves{io.get_executor(), with(policy, std::move(balance)), count,
+        , moves{io.get_executor(), with(policy, std::move(balance), rejection_wait), count,
                 dispatcher::seats{.look =
                                       [this](std::span<seat_view> views) {
                                           std::copy(seats.begin(), seats.end(), views.begin());
@@ -46,9 +49,11 @@ struct fixture
         moves.add(0, where.socket_for(0), where.address());
     }
 
-    static options with(dispatch_policy policy, decltype(options::balance) balance)
+    static options with(dispatch_policy policy, decltype(options::balance) balance,
+                        std::chrono::milliseconds rejection_wait)
     {
         options out;
+        out.rejection_wait = rejection_wait;
         out.dispatch = policy;
         out.balance = std::move(balance);
         return out;
@@ -78,6 +83,19 @@ struct fixture
         return test::run_until(io, [&] { return passed() >= count; });
     }
 
+    // The seat gives back what it was passed first.
+    void reject(std::uint32_t seat)
+    {
+        auto one = std::move(held[seat].front());
+        held[seat].erase(held[seat].begin());
+        --seats[seat].unacknowledged;
+        ++one.rejections;
+        one.rejected_by = seat;
+        std::vector<passed_connection> back;
+        back.push_back(std::move(one));
+        moves.take_back(std::move(back));
+    }
+
     // The seat is gone: what it held comes back.
     void die(std::uint32_t seat)
     {
@@ -102,7 +120,7 @@ TEST_CASE("connections wait in the backlog when every window is full", "[master]
     it.connect(2 * window + 4);
     it.moves.pump();
     REQUIRE(it.until_passed(2 * window));
-    auto const handlers = it.io.run_for(std::chrono::milliseconds{100});
+    auto const handlers = it.io.run_for(100ms);
     CHECK(it.passed() == 2 * window);
     CHECK(it.moves.waiting() == 0); // none has been accepted that cannot be passed
     CHECK(handlers <= 4);           // and nothing spins
@@ -149,28 +167,90 @@ TEST_CASE("what a dead seat held goes to a sibling once, in order, before new co
     CHECK(arrived == order);
 }
 
-TEST_CASE("a rejected connection goes to another seat, and is closed after three rejections",
-          "[master][dispatcher]")
+TEST_CASE("a rejected connection goes to another seat", "[master][dispatcher]")
 {
     fixture it{2};
     it.connect(1);
     it.moves.pump();
     REQUIRE(it.until_passed(1));
-    std::uint32_t holder = it.held[0].empty() ? 1 : 0;
-    for (std::uint32_t times = 1; times <= dispatcher::rejections_max; ++times) {
-        auto back = std::exchange(it.held[holder], {});
-        REQUIRE(back.size() == 1);
-        back.front().rejections = times;
-        back.front().rejected_by = holder;
-        it.moves.take_back(std::move(back));
-        holder = 1 - holder;
+    auto const holder = it.held[0].empty() ? 1U : 0U;
+    it.reject(holder);
+    CHECK(it.held[holder].empty());
+    CHECK(it.held[1 - holder].size() == 1);
+}
+
+TEST_CASE("what is rejected one after the other keeps its order while it waits",
+          "[master][dispatcher]")
+{
+    fixture it{1};
+    it.connect(4);
+    it.moves.pump();
+    REQUIRE(it.until_passed(4));
+    std::vector<std::uint64_t> order;
+    for (auto const& one : it.held[0])
+        order.push_back(one.arrival);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    it.seats[0].limit = 0; // it takes none any more
+    while (!it.held[0].empty())
+        it.reject(0);
+    CHECK(it.moves.waiting() == 4);
+    it.seats[0].limit = seat_view::no_limit;
+    it.moves.pump();
+    REQUIRE(it.passed() == 4);
+    std::vector<std::uint64_t> arrived;
+    for (auto const& one : it.held[0])
+        arrived.push_back(one.arrival);
+    CHECK(arrived == order);
+}
+
+TEST_CASE("a connection that every seat rejects is offered again for a while, then closed",
+          "[master][dispatcher]")
+{
+    auto const wait = 200ms;
+    fixture it{2, dispatch_policy::round_robin, {}, wait};
+    it.connect(1);
+    it.moves.pump();
+    REQUIRE(it.until_passed(1));
+    auto const began = std::chrono::steady_clock::now();
+    long rejections = 0;
+    auto const reject_all = [&] {
+        while (!it.held[0].empty() || !it.held[1].empty()) {
+            it.reject(it.held[0].empty() ? 1 : 0);
+            ++rejections;
+        }
+    };
+    reject_all();
+    CHECK(rejections == long{dispatcher::rejections_max}); // then it rests
+    CHECK(it.moves.waiting() == 1);
+    it.connect(3);
+    it.moves.pump();
+    it.io.poll();
+    CHECK(it.passed() == 0); // who comes now waits in the backlog
+    SECTION("when somebody takes it after all, all are served")
+    {
+        REQUIRE(it.until_passed(4));
+        CHECK(it.moves.closed_unwanted() == 0);
     }
-    CHECK(it.passed() == 0);
-    CHECK(it.moves.waiting() == 0);
-    boost::system::error_code ended;
-    char byte = 0;
-    it.clients.front().read_some(net::buffer(&byte, 1), ended);
-    CHECK(ended == net::error::eof);
+    SECTION("nobody takes it")
+    {
+        auto const log = test::said([&] {
+            REQUIRE(test::run_until(it.io, [&] {
+                if (it.moves.closed_unwanted() == 0)
+                    reject_all();
+                return it.moves.closed_unwanted() == 1;
+            }));
+        });
+        CHECK(std::chrono::steady_clock::now() - began >= wait);
+        CHECK(log.find("closed 1 connections that worker after worker has rejected for 200 ms; 1 "
+                       "so far") != std::string::npos);
+        // Of each of the four, at most three in 50 ms: no ping-pong.
+        CHECK(rejections <= 4 * 3 * (wait / dispatcher::rest_between_offers + 1));
+        boost::system::error_code ended;
+        char byte = 0;
+        it.clients.front().read_some(net::buffer(&byte, 1), ended);
+        CHECK(ended == net::error::eof);
+        CHECK(it.until_passed(3)); // the others have their turn
+    }
 }
 
 TEST_CASE("a seat whose channel is full is passed over", "[master][dispatcher]")

@@ -98,6 +98,31 @@ TEST_CASE("a worker's life is told from fork to close, each event once",
     CHECK(it.master->workers().empty());
 }
 
+TEST_CASE("every worker tells every address that it serves, of every family",
+          "[master][events][cluster]")
+{
+    auto const policy = GENERATE(dispatch_policy::least_loaded, dispatch_policy::shared,
+                                 dispatch_policy::reuseport);
+    CAPTURE(name(policy));
+    auto settings = plain_options(2);
+    settings.dispatch = policy;
+    auto const path = "unix:/tmp/covey-events-" + std::to_string(::getpid()) + ".sock";
+    settings.listen = {"127.0.0.1:0", path, "127.0.0.1:0"};
+    plain_cluster it{settings};
+    chronicle told{it};
+    REQUIRE(it.until_ready());
+    REQUIRE(it.addresses.size() == 3);
+    CHECK(it.addresses[1] == path);
+    CHECK(it.addresses[0] != it.addresses[2]);
+    for (std::uint64_t const id : {1, 2}) {
+        names served;
+        for (auto const& one : told.events)
+            if (one.kind == event_kind::listening && one.worker.id() == id)
+                served.push_back(one.address);
+        CHECK(served == it.addresses);
+    }
+}
+
 TEST_CASE("a worker's own handlers get the same worker, after the master's",
           "[master][events][cluster]")
 {

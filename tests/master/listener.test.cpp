@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <set>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -223,7 +224,69 @@ TEST_CASE("a unix path has at most 107 bytes", "[master][listener]")
     auto const longest = directory.path + "/" + std::string(106 - directory.path.size(), 'p');
     REQUIRE(longest.size() == 107);
     CHECK(failure_of("unix:" + longest) == "");
-    CHECK(failure_of("unix:" + longest + "p").find("choose a shorter one") != std::string::npos);
+    auto const wrong = failure_of("unix:" + longest + "p");
+    CHECK(wrong.find("the path has 108 bytes and may have 107; choose a shorter one") !=
+          std::string::npos);
+}
+
+TEST_CASE("a unix socket's mode is what the master's umask leaves", "[master][listener]")
+{
+    own_directory const directory;
+    auto const path = directory.path + "/x.sock";
+    struct row
+    {
+        ::mode_t mask;
+        std::filesystem::perms mode;
+    };
+    using std::filesystem::perms;
+    for (auto const& [mask, mode] :
+         {row{0077, perms::owner_all}, row{0007, perms::owner_all | perms::group_all},
+          row{0, perms::owner_all | perms::group_all | perms::others_all}}) {
+        auto const before = ::umask(mask);
+        listener const made{"unix:" + path};
+        ::umask(before);
+        CHECK(std::filesystem::status(path).permissions() == mode);
+    }
+}
+
+TEST_CASE("all of IPv6 and all of IPv4 are two addresses that share a port", "[master][listener]")
+{
+    auto const wrong = failure_of("[::]:0");
+    if (!wrong.empty()) {
+        WARN("no IPv6 here: " << wrong);
+        return;
+    }
+    auto const port = [](listener const& of) {
+        return of.address().substr(of.address().rfind(':') + 1);
+    };
+    for (std::uint32_t sockets : {1U, 2U}) {
+        listener const six{"[::]:0", sockets};
+        listener const four{"0.0.0.0:" + port(six), sockets};
+        auto const client = connect_to(four); // over 127.0.0.1
+        auto const accepted_by = [&](listener const& of) {
+            for (auto const& each : of.sockets())
+                if (handle{::accept4(each->get(), nullptr, nullptr, SOCK_CLOEXEC)}.is_open())
+                    return true;
+            return false;
+        };
+        CHECK(accepted_by(four));
+        CHECK_FALSE(accepted_by(six));
+        CHECK(failure_of("[::]:" + port(six)).find("Address already in use") != std::string::npos);
+    }
+}
+
+TEST_CASE("an address is free again as soon as its listener is gone", "[master][listener]")
+{
+    for (std::uint32_t sockets : {1U, 2U}) {
+        std::string address;
+        {
+            listener const first{"127.0.0.1:0", sockets};
+            address = first.address();
+            auto const client = connect_to(first); // its end waits in TIME_WAIT or is reset
+            CHECK(failure_of(address, sockets).find("already in use") != std::string::npos);
+        }
+        CHECK(failure_of(address, sockets) == "");
+    }
 }
 
 TEST_CASE("a seat without a socket of its own shares a sibling's", "[master][listener]")

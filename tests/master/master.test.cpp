@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <covey/master/dispatch.hpp>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,6 +25,12 @@ bool has_children()
 {
     siginfo_t info{};
     return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+std::ptrdiff_t descriptors_of(pid_t pid)
+{
+    std::filesystem::directory_iterator const all{"/proc/" + std::to_string(pid) + "/fd"};
+    return std::distance(begin(all), end(all));
 }
 
 options with(dispatch_policy policy, std::uint32_t workers)
@@ -168,12 +176,94 @@ TEST_CASE("a connection a worker rejects is served by a sibling", "[master][clus
         CHECK(plain_client{it}.seat() == 1);
 }
 
-TEST_CASE("a connection every worker rejects is closed", "[master][cluster]")
+TEST_CASE(
+    "a connection every worker rejects is served when one changes its mind in time, or closed",
+    "[master][cluster]")
 {
-    plain_cluster it{plain_options(2), {"reject"}};
+    auto settings = plain_options(2);
+    SECTION("in time")
+    {
+        settings.rejection_wait = 1h;
+        plain_cluster it{settings, {"reject=5"}}; // more than it takes to be let rest
+        REQUIRE(it.until_ready());
+        plain_client client{it};
+        client.send("hello\n");
+        CHECK(client.seat() >= 0);
+        CHECK(client.line() == "hello");
+    }
+    SECTION("not in time")
+    {
+        settings.rejection_wait = 100ms;
+        plain_cluster it{settings, {"reject"}};
+        REQUIRE(it.until_ready());
+        auto const before = descriptor_count();
+        auto const began = std::chrono::steady_clock::now();
+        {
+            plain_client one{it};
+            plain_client two{it};
+            CHECK(one.line() == "closed");
+            CHECK(std::chrono::steady_clock::now() - began >= 100ms);
+            CHECK(two.line() == "closed");
+        }
+        CHECK(it.until([&] { return descriptor_count() == before; }));
+        CHECK(it.worker(0).starts + it.worker(1).starts == 2); // rejecting is no crime
+    }
+}
+
+TEST_CASE("connections on their way to a worker that leaves are served once, by its sibling",
+          "[master][cluster]")
+{
+    plain_cluster it{with(dispatch_policy::round_robin, 2), {"leave-at-hand-off"}};
     REQUIRE(it.until_ready());
-    plain_client client{it};
-    CHECK(client.line() == "closed");
+    plain_client one{it};
+    plain_client two{it};
+    CHECK(one.greeting("id") + two.greeting("id") == 3); // each worker has one
+    auto const leaves = it.pid(0);
+    REQUIRE(it.worker(0).id == 1);
+    auto const held = descriptors_of(leaves);
+
+    ::kill(leaves, SIGSTOP); // so that several are on their way when it decides to leave
+    std::vector<std::unique_ptr<plain_client>> clients;
+    for (int i = 0; i < 12; ++i) {
+        clients.push_back(std::make_unique<plain_client>(it));
+        clients.back()->send("hello\n");
+    }
+    REQUIRE(it.until([&] { return it.worker(0).unacknowledged == 6; }));
+    ::kill(leaves, SIGCONT);
+    for (auto const& each : clients) {
+        CHECK(each->greeting("id") > 1);
+        CHECK(each->line() == "hello"); // not a byte lost, none doubled
+    }
+    CHECK(it.until([&] { return descriptors_of(leaves) == held; })); // closed there
+    for (auto const& each : clients)
+        CHECK_FALSE(each->has_line());
+}
+
+TEST_CASE("a worker that answers for connections it never got is replaced, and a sibling serves",
+          "[master][cluster]")
+{
+    auto const* const word = GENERATE("bogus-accept@0", "bogus-reject@0");
+    CAPTURE(word);
+    auto settings = with(dispatch_policy::round_robin, 2);
+    settings.kill_after = 50ms;
+    plain_cluster it{settings, {word}};
+    REQUIRE(it.until_ready());
+    auto const before = descriptor_count();
+    {
+        std::vector<std::unique_ptr<plain_client>> clients;
+        for (int i = 0; i < 6; ++i) {
+            clients.push_back(std::make_unique<plain_client>(it));
+            clients.back()->send("hello\n");
+        }
+        for (auto const& one : clients) {
+            CHECK(one->seat() == 1);
+            CHECK(one->line() == "hello");
+        }
+    }
+    CHECK(it.until(
+        [&] { return it.worker(0).starts >= 2 && it.worker(0).state == worker_state::ready; }));
+    CHECK(it.worker(1).starts == 1);
+    CHECK(it.until([&] { return descriptor_count() == before; }));
 }
 
 TEST_CASE("a worker that is not ready in time is killed and tried again", "[master][cluster]")

@@ -4,12 +4,15 @@
 //
 //   die-before-ready=CODE  hang-before-ready  refuse  wrong-version  no-hello  bad-frame
 //   close-channel  ignore-stop  spin  no-ack  reject  changes=N  watch  start-sleep
-//   complain=LINES  grandchild-holds-output
+//   complain=LINES  grandchild-holds-output  reject=TIMES  bogus-accept  bogus-reject
+//   leave-at-hand-off (the first worker alone: when it has a client and is passed another)
 //
 // "WORD@SEAT" holds in that seat alone. A client that sends "exit CODE" ends the worker, one that
-// sends "suicide REASON" lets it announce that it leaves. Messages and requests come back.
+// sends "suicide REASON" lets it announce that it leaves. Messages and requests come back; with a
+// UDP socket beside a message come what is read from that.
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -22,6 +25,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <sys/socket.h>
@@ -88,7 +92,14 @@ class plain_worker
 
     int run()
     {
-        talk_.on_message([this](message said) { talk_.send(said.body); });
+        talk_.on_message([this](message said) {
+            if (said.handles.empty())
+                return static_cast<void>(talk_.send(said.body));
+            datagrams_.emplace(
+                said.handles.front().take<net::ip::udp::socket>(loop_.get_executor()));
+            datagrams_->non_blocking(true);
+            pass_datagrams_on();
+        });
         talk_.on_request([](message said) -> net::awaitable<datum> { co_return said.body; });
         if (has("no-hello"))
             channel_.send(protocol::ready{});
@@ -131,6 +142,7 @@ class plain_worker
     {
         who_ = said;
         changes_left_ = value("changes", 0);
+        rejects_left_ = value("reject", 0);
     }
     void hear(protocol::doorbells const&, std::vector<handle>&) {}
     void hear(protocol::talk const& said, std::vector<handle>& handles)
@@ -211,10 +223,17 @@ class plain_worker
 
     void hear(protocol::connection const& said, std::vector<handle>& handles)
     {
+        if (has("leave-at-hand-off") && who_.id == 1 && open_ > 0 && !stopping_)
+            obey("suicide while more come\n");
         for (std::size_t i = 0; i != handles.size(); ++i) {
             if (has("no-ack")) {
                 kept_.push_back(std::move(handles[i]));
-            } else if (stopping_ || has("reject")) {
+            } else if (has("bogus-accept")) {
+                channel_.send(protocol::accepted{said.ticket + 1'000'000});
+            } else if (has("bogus-reject")) {
+                channel_.send(protocol::rejected{said.ticket + 1'000'000});
+            } else if (stopping_ || has("reject") || rejects_left_ > 0) {
+                --rejects_left_;
                 channel_.send(protocol::rejected{said.ticket + i});
             } else {
                 channel_.send(protocol::accepted{said.ticket + i});
@@ -253,10 +272,26 @@ class plain_worker
         }
     }
 
+    // What comes over a socket that the master has sent goes to the master.
+    void pass_datagrams_on()
+    {
+        datagrams_->async_wait(net::socket_base::wait_read, [this](error_code failed) {
+            if (failed)
+                return;
+            std::string text(64, '\0');
+            error_code none;
+            text.resize(datagrams_->receive(net::buffer(text), 0, none));
+            if (!none)
+                talk_.send(text);
+            pass_datagrams_on();
+        });
+    }
+
     void hear(protocol::stop const& said, std::vector<handle>&)
     {
         if (has("ignore-stop"))
             return;
+        talk_.give_heard();
         leave(std::chrono::milliseconds{said.deadline_ms});
     }
 
@@ -289,7 +324,9 @@ class plain_worker
     protocol::welcome who_;
     std::vector<std::unique_ptr<net::posix::stream_descriptor>> listeners_;
     std::vector<handle> kept_;
+    std::optional<net::ip::udp::socket> datagrams_;
     int open_ = 0;
+    int rejects_left_ = 0;
     bool stopping_ = false;
     int changes_heard_ = 0;
     int changes_left_ = 0;

@@ -143,6 +143,17 @@ TEST_CASE("a reload replaces every worker, new ones first", "[master][supervisio
         it.master->on(kind, [&](event const& what) { told.emplace_back(name(what.kind)); });
     REQUIRE(it.until_ready());
     auto const old = it.master->workers();
+    std::size_t least = 3; // that were ready, whatever happened
+    for (auto const kind :
+         {event_kind::fork, event_kind::online, event_kind::ready, event_kind::disconnect,
+          event_kind::exit, event_kind::close, event_kind::reload_done})
+        it.master->on(kind, [&](event const&) {
+            auto const now = it.master->status();
+            least = std::min<std::size_t>(least, static_cast<std::size_t>(std::count_if(
+                                                     now.begin(), now.end(), [](auto const& one) {
+                                                         return one.state == worker_state::ready;
+                                                     })));
+        });
     auto const what = reload(it);
     REQUIRE(what);
     INFO(what->text);
@@ -157,6 +168,7 @@ TEST_CASE("a reload replaces every worker, new ones first", "[master][supervisio
     }));
     for (auto const& one : old)
         CHECK(one.exited_after_disconnect());
+    CHECK(least == 3);
     CHECK(told == std::vector<std::string>{"reload_started", "reload_done"});
 }
 

@@ -2,10 +2,15 @@
 #include "plain_cluster.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <covey/protocol/messenger.hpp>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 using namespace covey;
 using namespace covey::test;
@@ -66,6 +71,32 @@ TEST_CASE("a disconnect lets everything that was said arrive first", "[master][t
     CHECK(it.until([&] { return it.worker(0).state == worker_state::ready; }));
 }
 
+TEST_CASE("what was said before a stop arrives before it, up to a mebibyte",
+          "[master][talk][cluster]")
+{
+    plain_cluster it{plain_options(1)};
+    std::vector<std::size_t> echoed;
+    it.master->on(event_kind::message, [&](event const& what) {
+        echoed.push_back(what.said->body.as<std::string>().value_or("").size());
+    });
+    std::optional<bool> planned;
+    it.master->on(event_kind::exit, [&](event const& what) {
+        if (what.worker.id() == 1)
+            planned = what.worker.exited_after_disconnect();
+    });
+    REQUIRE(it.until_ready());
+    auto worker = it.master->workers().front();
+    std::vector<std::size_t> said;
+    for (std::size_t bytes = 9'900; bytes < 10'000; ++bytes) { // 995,000 bytes
+        REQUIRE(worker.send(std::string(bytes, 'x')) <= send_status::queued);
+        said.push_back(bytes);
+    }
+    worker.stop(1h);
+    REQUIRE(it.until([&] { return planned.has_value(); }));
+    CHECK(*planned);
+    CHECK(echoed == said); // each came back, in order, and then the worker left
+}
+
 TEST_CASE("a drain event tells that a worker takes messages again", "[master][talk][cluster]")
 {
     plain_cluster it{plain_options(1)};
@@ -117,4 +148,31 @@ TEST_CASE("a broadcast reaches every worker", "[master][talk][cluster]")
     REQUIRE(it.until([&] { return told.heard.size() == 3; }));
     for (auto const& [id, said] : told.heard)
         CHECK(said == std::vector<int>{5});
+}
+
+TEST_CASE("a UDP socket that two workers are sent gives each datagram to one of them",
+          "[master][talk][cluster]")
+{
+    using net::ip::udp;
+    plain_cluster it{plain_options(2)};
+    std::map<std::string, int> heard;
+    it.master->on(event_kind::message, [&](event const& what) {
+        ++heard[what.said->body.as<std::string>().value_or("?")];
+    });
+    REQUIRE(it.until_ready());
+    udp::socket shared{it.loop, udp::endpoint{net::ip::address_v4::loopback(), 0}};
+    it.master->broadcast("yours", {keep_open(shared)});
+
+    udp::socket client{it.loop, udp::v4()};
+    constexpr std::size_t count = 200;
+    for (std::size_t i = 0; i < count; ++i)
+        client.send_to(net::buffer(std::to_string(i)), shared.local_endpoint());
+    REQUIRE(it.until([&] { return heard.size() == count; }));
+    CHECK(std::all_of(heard.begin(), heard.end(), [](auto const& one) { return one.second == 1; }));
+    for (auto const seat : {0U, 1U}) { // each of them reads: the other is stopped
+        ::kill(it.pid(1 - seat), SIGSTOP);
+        client.send_to(net::buffer("to " + std::to_string(seat)), shared.local_endpoint());
+        CHECK(it.until([&] { return heard["to " + std::to_string(seat)] == 1; }));
+        ::kill(it.pid(1 - seat), SIGCONT);
+    }
 }

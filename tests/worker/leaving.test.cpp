@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <chrono>
+#include <covey/protocol/datum_codec.hpp>
 #include <memory>
 #include <stdexcept>
 #include <sys/prctl.h>
@@ -342,6 +343,31 @@ TEST_CASE("what a worker has said before it leaves arrives, up to a mebibyte", "
     CHECK(master.expect<protocol::accepted>().ticket == 1);
     for (auto left = static_cast<std::uint64_t>(count); left > 0; --left)
         REQUIRE(master.expect<protocol::change>().revision == left);
+    CHECK(master.exit_code() == protocol::worker_exit::planned);
+}
+
+TEST_CASE("what a worker was told before it is told to stop is heard, up to a mebibyte",
+          "[worker][runtime]")
+{
+    constexpr std::uint64_t count = 100;
+    auto const deadline = GENERATE(std::uint64_t{0}, std::uint64_t{30'000});
+    played_master<> master{[](covey::runtime& worker, board& state) {
+        set_up(worker, state);
+        worker.conversation().on_message(
+            [&worker, heard = std::uint64_t{0}](covey::message said) mutable {
+                heard += said.body.as<std::string>().value_or("").size() == 10'000 ? 1 : 0;
+                worker.relay({.field = 1, .kind = 0, .revision = heard, .key = {}, .row = {}});
+            });
+    }};
+    master.start();
+    master.hears_talk = false;
+    auto const body = protocol::encode_datum(std::string(10'000, 'x'));
+    REQUIRE(body.has_value());
+    for (std::uint64_t i = 0; i < count; ++i)
+        master.send(protocol::talk{.kind = 0, .number = 0, .body = *body, .kinds = {}});
+    master.send(protocol::stop{.deadline_ms = deadline});
+    for (std::uint64_t i = 1; i <= count; ++i)
+        REQUIRE(master.expect<protocol::change>().revision == i);
     CHECK(master.exit_code() == protocol::worker_exit::planned);
 }
 

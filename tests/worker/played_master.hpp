@@ -102,6 +102,7 @@ class played_master
     std::uint64_t beat_ms = 0;
     std::uint32_t addresses = 0; // announced without a socket
     handle standard_error;       // lent with begin
+    bool hears_talk = true;
 
     // hello .. begin
     void introduce(std::uint32_t version = protocol::version, handle listening = {})
@@ -189,7 +190,8 @@ class played_master
                     ended_ = true;
                     return;
                 }
-                heard_.push_back(std::move(in.message));
+                if (hears_talk || !std::holds_alternative<protocol::talk>(in.message))
+                    heard_.push_back(std::move(in.message));
                 receive();
             });
     }

@@ -29,11 +29,15 @@ server::~server()
 
 void server::open(handle connection)
 {
+    ++traffic_.connections;
+    tell();
     admit(std::move(connection))->start();
 }
 
 void server::open(std::vector<handle> connections)
 {
+    traffic_.connections += static_cast<std::uint32_t>(connections.size());
+    tell(); // once: in between it were less than what has been accepted
     std::vector<std::shared_ptr<session>> admitted;
     admitted.reserve(connections.size());
     for (auto& each : connections)
@@ -50,8 +54,6 @@ std::shared_ptr<session> server::admit(handle connection)
     }
     auto made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
     sessions_.insert(made);
-    ++traffic_.connections;
-    tell();
     return made;
 }
 
