@@ -138,7 +138,26 @@ void cluster_core::start()
     stage_ = stage::serving;
     if (::syscall(SYS_gettid) != ::getpid())
         return stop_now("the master must run on the program's main thread: run its loop there");
+    watch_door();
     conductor_->start();
+}
+
+void cluster_core::watch_door()
+{
+    if (settings_.dispatch != dispatch_policy::shared)
+        return;
+    std::vector<shared_handle> sockets;
+    for (auto const& each : listeners_)
+        sockets.push_back(each.socket_for(0));
+    door_ = std::make_shared<door_watch>(executor_, std::move(sockets), conductor_->turns());
+    door_->start();
+}
+
+void cluster_core::leave_door()
+{
+    if (door_)
+        door_->stop();
+    listeners_.clear();
 }
 
 void cluster_core::stop()
@@ -164,7 +183,7 @@ void cluster_core::stop(std::chrono::milliseconds deadline)
             for (auto const& socket : listeners_[i].sockets())
                 if (socket)
                     dispatcher_->sweep(i, socket, listeners_[i].address());
-    listeners_.clear(); // new clients are refused from here on
+    leave_door(); // new clients are refused from here on
     hand_over_limit_.expires_after(std::min(hand_over_max, deadline));
     hand_over_limit_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
         if (auto const self = weak.lock(); !failed && self)
@@ -202,7 +221,7 @@ void cluster_core::stop_now(std::string failure)
     stage_ = stage::stopping;
     hand_over_limit_.cancel();
     dispatcher_->give_up();
-    listeners_.clear();
+    leave_door();
     conductor_->stop_now(std::move(failure));
 }
 
@@ -214,7 +233,7 @@ void cluster_core::abandon()
     hand_over_limit_.cancel();
     dispatcher_->give_up();
     conductor_->abandon();
-    listeners_.clear();
+    leave_door();
 }
 
 void cluster_core::end()

@@ -10,6 +10,7 @@
 
 #include "conductor.hpp"
 #include "dispatcher.hpp"
+#include "door_watch.hpp"
 #include "listener.hpp"
 #include "options.hpp"
 #include "orphans.hpp"
@@ -56,6 +57,8 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
 
     void start();
     bool is_stopping() const { return stage_ > stage::serving; }
+    void watch_door();
+    void leave_door(); // closes the listening sockets
     void drain_when_handed_over();
     void drain();
     std::chrono::milliseconds left() const;
@@ -81,6 +84,7 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     std::vector<std::string> addresses_;
     std::shared_ptr<conductor> conductor_;
     std::optional<dispatcher> dispatcher_;
+    std::shared_ptr<door_watch> door_; // where workers share the listening sockets
     std::optional<signal_orders> signals_;
     std::optional<service_manager> services_;
     std::shared_ptr<orphans> orphans_;

@@ -17,6 +17,7 @@
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <covey/shm/turn.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -81,6 +82,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     supervisor const& decided() const { return supervisor_; }
     std::vector<worker_ref> workers() const;
     std::vector<worker_status> status() const;
+    turn_watch turns() const;          // to accept from sockets that all workers share
     bool owns(std::int64_t pid) const; // a worker of ours has it, or had it and is not reaped
 
   private:

@@ -123,6 +123,8 @@ void accept_loop::rest()
     waiting_ = true;
     rest_timer_.expires_after(pause_when_full);
     rest_timer_.async_wait(when_woken());
+    if (on_rest_)
+        on_rest_();
 }
 
 } // namespace covey::protocol

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 struct sockaddr_storage;
 
@@ -49,6 +50,9 @@ class accept_loop : public std::enable_shared_from_this<accept_loop>
     // (epoll(7), question 6).
     void leave();
 
+    // Called whenever descriptors have run out and the loop rests; it may call anything here.
+    void on_rest(std::function<void()> call) { on_rest_ = std::move(call); }
+
     // Accepts what the backlog holds at this moment, at most `most`, and pauses.
     void sweep(std::size_t most);
 
@@ -68,6 +72,7 @@ class accept_loop : public std::enable_shared_from_this<accept_loop>
     shared_handle socket_;
     std::string address_;
     taker take_;
+    std::function<void()> on_rest_;
     std::size_t batch_;
     net::steady_timer rest_timer_;
     std::optional<readiness> readable_; // while the socket is in the epoll set

@@ -15,7 +15,7 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 3;
+inline constexpr std::uint32_t layout_version = 4;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
 inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
@@ -51,6 +51,8 @@ struct header
 
     alignas(line_bytes) word revision; // of the newest change that has begun, in all fields
     block_set armed;                   // blocks that sleep: ring me (doorbell.hpp)
+    block_set takers;                  // blocks that accept from shared sockets (turn.hpp)
+    alignas(line_bytes) word turn;     // passes << 32 | block + 1: who accepts; below 0: nobody
     alignas(line_bytes) word repairs;  // how many there were; the last 64 are in the repair log
 };
 static_assert(offsetof(header, revision) % line_bytes == 0);
@@ -84,7 +86,7 @@ struct worker_block
     half_word generation;
     half_word open; // 1: a worker has it
     half_word seat; // in the cluster: two workers of one seat have a block each
-    half_word unused;
+    half_word passed_over; // 1: the worker had the turn and stood; ends when it moves (turn.hpp)
 
     // Written by the worker, read by the master.
     alignas(line_bytes) half_word connections;

@@ -6,6 +6,7 @@
 #include "doorbell.hpp"
 #include "error.hpp"
 #include "recovery.hpp"
+#include "turn.hpp"
 
 #include <algorithm>
 #include <boost/system/system_error.hpp>
@@ -184,8 +185,10 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
     its.requests.store(0, std::memory_order_relaxed);
     its.limit.store(0, std::memory_order_relaxed);
     its.pid.store(0, std::memory_order_relaxed);
+    its.passed_over.store(0, std::memory_order_relaxed);
     its.open.store(0, std::memory_order_release);
-    // It may have died between its commit and its ring.
+    shm::leave_turns(*memory_, bells, block);
+    // It may have died between its commit and its ring, or between passing its turn and ringing.
     bells.ring_all();
     return true;
 }

@@ -77,6 +77,8 @@ void change_loop::wait()
                                   return;
                               last_news_ = clock::now();
                               wait();
+                              if (on_ring_)
+                                  on_ring_();
                               if (!coming_)
                                   turn();
                           });

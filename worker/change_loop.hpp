@@ -10,6 +10,8 @@
 #include <chrono>
 #include <covey/shm/subscription.hpp>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 namespace covey {
 
@@ -25,6 +27,9 @@ class change_loop
     change_loop(change_loop const&) = delete;
     change_loop& operator=(change_loop const&) = delete;
 
+    // Called when the doorbell has been rung, for whatever else it may mean.
+    void on_ring(std::function<void()> call) { on_ring_ = std::move(call); }
+
   private:
     using clock = std::chrono::steady_clock;
 
@@ -39,6 +44,7 @@ class change_loop
     net::posix::basic_stream_descriptor<net::io_context::executor_type> bell_;
     clock::time_point last_news_ = clock::now();
     std::uint64_t rung_ = 0; // what is read from the eventfd
+    std::function<void()> on_ring_;
     bool coming_ = false;
 };
 

@@ -1,99 +1,8 @@
 #include "intake.hpp"
 
-#include "http/server.hpp"
-
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <cerrno>
-#include <chrono>
-#include <covey/protocol/log.hpp>
-#include <sys/socket.h>
-#include <system_error>
 #include <utility>
 
 namespace covey {
-
-namespace {
-
-// Long enough for connections to end and give descriptors back, short enough for those waiting.
-constexpr std::chrono::milliseconds pause_when_full{100};
-
-bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-} // namespace
-
-struct intake::acceptor
-{
-    acceptor(net::io_context& loop, http::server& serving, bool const& is_paused, handle listening)
-        : paused{is_paused}
-        , descriptor{loop}
-        , pause{loop}
-        , to{serving}
-    {
-        descriptor.assign(listening.get());
-        static_cast<void>(listening.release()); // the descriptor's now
-    }
-    ~acceptor() { stop(); }
-
-    void wait();
-    void accept_one();
-    void stop();
-
-    bool const& paused;
-    bool waiting = false;
-    net::posix::stream_descriptor descriptor;
-    net::steady_timer pause;
-    http::server& to;
-};
-
-void intake::acceptor::wait()
-{
-    if (paused || !descriptor.is_open() || std::exchange(waiting, true))
-        return;
-    descriptor.async_wait(net::posix::stream_descriptor::wait_read,
-                          [this](boost::system::error_code stopped) {
-                              if (stopped)
-                                  return;
-                              waiting = false;
-                              if (!paused)
-                                  accept_one();
-                          });
-}
-
-void intake::acceptor::accept_one()
-{
-    handle connection{
-        ::accept4(descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-    if (connection.is_open()) {
-        to.open(std::move(connection));
-        return wait();
-    }
-    int const failed = errno;
-    if (is_shortage(failed)) {
-        // The connection stays in the queue and the socket readable: without a pause this would
-        // be a busy loop.
-        log::warning("cannot accept: " + std::generic_category().message(failed));
-        pause.expires_after(pause_when_full);
-        pause.async_wait([this](boost::system::error_code stopped) {
-            if (!stopped)
-                wait();
-        });
-        return;
-    }
-    // EAGAIN: a sibling was faster. ECONNABORTED and the network's errors, which Linux passes on
-    // through accept(2), are about a connection that is no more.
-    wait();
-}
-
-void intake::acceptor::stop()
-{
-    pause.cancel();
-    if (descriptor.is_open())
-        handle{descriptor.release()}.reset(); // release() leaves the epoll set
-}
 
 intake::intake(net::io_context& loop, http::server& to)
     : loop_{loop}
@@ -102,9 +11,55 @@ intake::intake(net::io_context& loop, http::server& to)
 
 intake::~intake() = default;
 
-void intake::listen(handle listening)
+void intake::take_turns(participant& who)
 {
-    acceptors_.emplace_back(loop_, to_, paused_, std::move(listening)).wait();
+    turn_.emplace(who);
+}
+
+void intake::listen(handle listening, std::string address)
+{
+    constexpr std::size_t one_a_wake = 1;
+    auto const& added = loops_.emplace_back(std::make_shared<protocol::accept_loop>(
+        loop_.get_executor(), share(std::move(listening)), std::move(address),
+        [this](handle made, sockaddr_storage const&) { accepted(std::move(made)); }, one_a_wake));
+    added->on_rest([this] { cannot_accept(); });
+    if (turn_)
+        rung();
+    else if (!paused_)
+        added->resume();
+}
+
+// Whether it is our turn, and what follows from that for our epoll set.
+void intake::rung()
+{
+    if (!turn_ || stopped_)
+        return;
+    bool const ours = turn_->is_ours(); // asked for in any case: it shows that this worker moves
+    bool const accepts = ours && !paused_ && turn_->has_room();
+    for (auto const& each : loops_)
+        accepts ? each->resume() : each->leave();
+}
+
+void intake::accepted(handle connection)
+{
+    to_.open(std::move(connection));
+    if (!turn_ || stopped_)
+        return;
+    turn_->balance();
+    rung();
+}
+
+// Siblings may have descriptors left. Once in a pause at most: of two that have none, neither runs
+// round in circles.
+void intake::cannot_accept()
+{
+    auto const now = clock::now();
+    if (!turn_ || now - passed_on_ < protocol::accept_loop::pause_when_full)
+        return;
+    passed_on_ = now;
+    turn_->pass_on();
+    if (!turn_->is_ours())
+        rung();
 }
 
 bool intake::take(handle connection)
@@ -115,24 +70,59 @@ bool intake::take(handle connection)
     return true;
 }
 
-// A wait that is under way is left alone; it comes to nothing.
 void intake::pause()
 {
     paused_ = true;
+    if (turn_) {
+        turn_->pass_on();
+        return rung();
+    }
+    for (auto const& each : loops_)
+        each->pause();
 }
 
 void intake::resume()
 {
+    if (stopped_)
+        return;
     paused_ = false;
-    for (auto& each : acceptors_)
-        each.wait();
+    if (turn_) {
+        turn_->claim();
+        return rung();
+    }
+    for (auto const& each : loops_)
+        each->resume();
+}
+
+void intake::traffic(http::traffic const& now)
+{
+    auto const before = std::exchange(last_, now);
+    if (!turn_ || stopped_)
+        return;
+    if (now.in_flight > before.in_flight)
+        turn_->offer();
+    else if (now.connections < before.connections)
+        turn_->claim();
+    else
+        return;
+    rung();
 }
 
 void intake::stop()
 {
     stopped_ = true;
-    for (auto& each : acceptors_)
-        each.stop();
+    if (turn_)
+        turn_->leave();
+    for (auto const& each : loops_)
+        each->leave();
+}
+
+std::uint64_t intake::wakes() const
+{
+    std::uint64_t out = 0;
+    for (auto const& each : loops_)
+        out += each->wakes();
+    return out;
 }
 
 } // namespace covey

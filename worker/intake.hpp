@@ -2,22 +2,26 @@
 // socket that all workers or one seat own.
 //
 // While a worker drains it takes none: passed ones are declined, and its listening sockets are
-// taken out of the loop, not merely closed: the open file is shared with the master and the
-// siblings, so closing this process's descriptor would leave it in this process's epoll set
-// (epoll(7), question 6), and connections would wake a worker that does not want them.
+// taken out of the loop, not merely closed (protocol/accept_loop.hpp). Of sockets that all workers
+// share, only the worker whose turn it is has any in its loop (shm/turn.hpp).
 #pragma once
 
+#include "http/server.hpp"
+
 #include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <covey/protocol/accept_loop.hpp>
 #include <covey/protocol/handle.hpp>
-#include <list>
+#include <covey/shm/turn.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace covey {
 
 namespace net = boost::asio;
-
-namespace http {
-class server;
-}
 
 class intake
 {
@@ -28,9 +32,15 @@ class intake
     intake(intake const&) = delete;
     intake& operator=(intake const&) = delete;
 
-    // Accepts from a listening, non-blocking socket. One connection a wake: siblings that wake with
-    // this worker get their share. Throws system_error when it cannot be watched.
-    void listen(handle listening);
+    // The listening sockets to come are shared: this worker accepts when it is its turn. `who`
+    // outlives the intake; call rung() when its doorbell rings.
+    void take_turns(participant& who);
+    void rung();
+
+    // Accepts from a listening, non-blocking socket; `address` is for the log. One connection a
+    // wake: the loop's other work gets its turn, and siblings their share. Throws system_error when
+    // it cannot be watched.
+    void listen(handle listening, std::string address);
 
     // Serves a connection that the master passed. False when the worker is draining.
     bool take(handle connection);
@@ -39,15 +49,27 @@ class intake
     void pause();
     void resume();
 
+    // The server's numbers have changed, and the participant has them; before what they tell of is
+    // handled.
+    void traffic(http::traffic const& now);
+
     // From now on nothing is accepted or taken.
     void stop();
 
+    std::uint64_t wakes() const; // of the loop, for connections to accept
+
   private:
-    struct acceptor;
+    using clock = std::chrono::steady_clock;
+
+    void accepted(handle connection);
+    void cannot_accept();
 
     net::io_context& loop_;
     http::server& to_;
-    std::list<acceptor> acceptors_;
+    std::vector<std::shared_ptr<protocol::accept_loop>> loops_;
+    std::optional<accept_turn> turn_;
+    http::traffic last_;
+    clock::time_point passed_on_{};
     bool paused_ = false;
     bool stopped_ = false;
 };

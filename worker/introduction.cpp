@@ -37,7 +37,7 @@ void introduction::hear(protocol::doorbells const&, std::vector<handle> handles)
 
 void introduction::hear(protocol::listener const& said, std::vector<handle> handles)
 {
-    addresses.push_back({said.index, first_of(handles)});
+    addresses.push_back({said.index, said.address, first_of(handles)});
 }
 
 void introduction::hear(protocol::begin const& said, std::vector<handle> handles)

@@ -16,6 +16,7 @@ class introduction
     struct address
     {
         std::uint32_t index = 0;
+        std::string text;
         handle listening; // empty where the master accepts
     };
 

@@ -193,9 +193,13 @@ void runtime::core::begin()
         load_changed(no_traffic);
         set_up(self);
         telling.emplace(loop, *changes, std::chrono::microseconds{plan.busy_poll_us});
+        if (plan.takes_turns) {
+            arrivals->take_turns(*who);
+            telling->on_ring([this] { arrivals->rung(); });
+        }
         for (auto& each : told.addresses) {
             if (each.listening.is_open())
-                arrivals->listen(std::move(each.listening));
+                arrivals->listen(std::move(each.listening), each.text);
             channel.send(protocol::listening{each.index});
         }
         told.go_back_to_standard_error();
@@ -239,6 +243,7 @@ void runtime::core::load_changed(http::traffic const& now)
 {
     who->set_load(as_load(now, connections_max));
     beats->connections(now.connections);
+    arrivals->traffic(now);
     bool const full = now.connections >= connections_max;
     if (std::exchange(is_full, full) == full)
         return;

@@ -1,6 +1,8 @@
 // How connections fall to workers under each policy.
 #include "cluster.hpp"
 
+#include <chrono>
+#include <csignal>
 #include <map>
 
 using namespace covey::test;
@@ -61,4 +63,78 @@ TEST_CASE("least_loaded fills up the worker that lost its clients", "[cluster][s
         CHECK(pid == emptied);
         held[pid].push_back(std::move(client));
     }
+}
+
+namespace {
+
+constexpr int connections = 64;
+
+std::map<pid_t, int> by_worker(std::vector<http_client>& clients)
+{
+    std::map<pid_t, int> out;
+    for (auto& client : clients)
+        ++out[worker_of(ask(client, "GET", "/"))];
+    return out;
+}
+
+void check_even(std::map<pid_t, int> const& held)
+{
+    CHECK(held.size() == 2);
+    for (auto const& [pid, count] : held) {
+        CHECK(count >= connections / 2 - 4);
+        CHECK(count <= connections / 2 + 4);
+    }
+}
+
+} // namespace
+
+TEST_CASE("connections at a shared socket fall evenly, one after another", "[cluster][spread]")
+{
+    for (int run = 0; run < 10; ++run) {
+        cluster const it{ECHO, 2, {"--dispatch", "shared"}};
+        std::map<pid_t, int> held;
+        std::vector<http_client> clients;
+        for (int i = 0; i < connections; ++i) {
+            clients.push_back(it.connect());
+            ++held[worker_of(ask(clients.back(), "GET", "/"))];
+        }
+        CAPTURE(run);
+        check_even(held);
+    }
+}
+
+TEST_CASE("connections at a shared socket fall evenly, all at once", "[cluster][spread]")
+{
+    for (int run = 0; run < 10; ++run) {
+        cluster const it{ECHO, 2, {"--dispatch", "shared"}};
+        std::vector<http_client> clients;
+        for (int i = 0; i < connections; ++i)
+            clients.push_back(it.connect());
+        CAPTURE(run);
+        check_even(by_worker(clients));
+    }
+}
+
+TEST_CASE("a worker that is stopped or killed keeps nobody from a shared socket",
+          "[cluster][spread]")
+{
+    int const signal = GENERATE(SIGSTOP, SIGKILL);
+    for (std::size_t which = 0; which < 2; ++which) { // one of the two has the turn
+        cluster const it{ECHO, 2, {"--dispatch", "shared", "--hang-timeout", "0"}};
+        auto const victim = it.workers().at(which);
+        ::kill(victim, signal);
+        for (int i = 0; i < 20; ++i)
+            CHECK(worker_of(it.ask("GET", "/")) != victim);
+        ::kill(victim, SIGCONT);
+    }
+}
+
+TEST_CASE("a busy worker does not hold up connections while a sibling sleeps", "[cluster][spread]")
+{
+    cluster const it{SANDBOX, 2, {"--dispatch", "shared", "--hang-timeout", "0"}};
+    auto busy = it.connect();
+    busy.send(request_text("GET", "/never"));
+    REQUIRE(wait_until([&] { return it.has_logged("/never begins"); }));
+    for (int i = 0; i < 20; ++i)
+        CHECK(it.ask("GET", "/greeting").body == "hello");
 }
