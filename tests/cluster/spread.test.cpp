@@ -120,7 +120,7 @@ TEST_CASE("a worker that is stopped or killed keeps nobody from a shared socket"
 {
     int const signal = GENERATE(SIGSTOP, SIGKILL);
     for (std::size_t which = 0; which < 2; ++which) { // one of the two has the turn
-        cluster const it{ECHO, 2, {"--dispatch", "shared", "--hang-timeout", "0"}};
+        cluster const it{ECHO, 2, {"--dispatch", "shared", "--hang-timeout", "0s"}};
         auto const victim = it.workers().at(which);
         ::kill(victim, signal);
         for (int i = 0; i < 20; ++i)
@@ -131,7 +131,7 @@ TEST_CASE("a worker that is stopped or killed keeps nobody from a shared socket"
 
 TEST_CASE("a busy worker does not hold up connections while a sibling sleeps", "[cluster][spread]")
 {
-    cluster const it{SANDBOX, 2, {"--dispatch", "shared", "--hang-timeout", "0"}};
+    cluster const it{SANDBOX, 2, {"--dispatch", "shared", "--hang-timeout", "0s"}};
     auto busy = it.connect();
     busy.send(request_text("GET", "/never"));
     REQUIRE(wait_until([&] { return it.has_logged("/never begins"); }));
