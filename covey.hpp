@@ -3,7 +3,13 @@
 
 #include <covey/cluster.hpp>
 #include <covey/shm/counter.hpp>
+#include <covey/shm/extreme.hpp>
+#include <covey/shm/gauge.hpp>
+#include <covey/shm/histogram.hpp>
+#include <covey/shm/leader.hpp>
+#include <covey/shm/lock.hpp>
 #include <covey/shm/map.hpp>
+#include <covey/shm/rate_limiter.hpp>
 #include <covey/shm/text.hpp>
 #include <covey/shm/value.hpp>
 #include <covey/worker/http/event_stream.hpp>

@@ -12,6 +12,14 @@ enum class change_kind : std::uint8_t {
     resync,  // changes were missed: forget what you mirror; a `put` for every row follows
 };
 
+// Whose a lock is, or who leads.
+struct holder
+{
+    std::uint32_t block = 0;
+    std::uint64_t epoch = 0; // rises with every hold: who compares it refuses a former holder
+    friend bool operator==(holder const&, holder const&) = default;
+};
+
 // A change of a map. `after` is the row as of `revision`; it is empty for erase and resync, and
 // `key` means nothing for resync.
 template <class Key, class Row>
@@ -36,6 +44,24 @@ struct value_change
 struct counter_change
 {
     std::int64_t total = 0;
+};
+
+// A gauge's new level.
+struct gauge_change
+{
+    std::int64_t level = 0;
+};
+
+// A maximum's or minimum's new number; none after a reset.
+struct extreme_change
+{
+    std::optional<std::int64_t> number{};
+};
+
+// Who holds a lock, or leads.
+struct hold_change
+{
+    std::optional<holder> by{};
 };
 
 // What a field makes its change from; words live in the subscription's buffer during the call.

@@ -1,7 +1,7 @@
 #include "counter.hpp"
 
 #include "detail/participant_core.hpp"
-#include "totals.hpp"
+#include "lanes.hpp"
 
 namespace covey {
 
@@ -12,18 +12,16 @@ counter::counter(state& owner, std::string name)
 std::int64_t counter::add(std::int64_t much)
 {
     auto& me = who();
-    auto const& places = me.memory->places().fields[index()];
-    shm::total_of(*me.memory, places, me.block)
+    shm::lane_of(*me.memory, places(), me.block)
         .fetch_add(static_cast<std::uint64_t>(much), std::memory_order_relaxed);
-    if (shm::any_subscriber(*me.memory, places))
-        me.tell(index());
+    me.tell_of_word(index());
     return get();
 }
 
 std::int64_t counter::get() const
 {
     auto& me = who();
-    return shm::sum_of(*me.memory, me.memory->places().fields[index()]);
+    return static_cast<std::int64_t>(shm::sum_of(*me.memory, places()));
 }
 
 } // namespace covey

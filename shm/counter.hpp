@@ -32,9 +32,6 @@ class counter : public field
         if (raw.kind == change_kind::put)
             handler(change{.total = get()});
     }
-
-  private:
-    void bound(participant::core&) override {}
 };
 
 } // namespace covey

@@ -9,6 +9,10 @@
 
 namespace covey {
 
+namespace shm {
+struct field_plan;
+}
+
 // How many rows a map holds: N means N, whatever the keys.
 struct capacity
 {
@@ -32,9 +36,12 @@ class field
     // The participant the state is bound to; a COVEY_ASSERT before that.
     participant::core& who() const;
 
+    // Where it lies in that participant's segment.
+    shm::field_plan const& places() const;
+
   private:
     friend class state;
-    virtual void bound(participant::core& who) = 0;
+    virtual void bound(participant::core&) {} // for fields that keep more than the participant
 
     std::string name_;
     std::uint32_t index_ = 0;

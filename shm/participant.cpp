@@ -3,6 +3,7 @@
 #include "assert.hpp"
 #include "detail/participant_core.hpp"
 #include "doorbell.hpp"
+#include "lanes.hpp"
 
 namespace covey {
 
@@ -54,6 +55,12 @@ void participant::core::tell(std::uint32_t field) const
     shm::ring_sleepers(*memory, bells, field, block);
     if (on_own_change)
         on_own_change();
+}
+
+void participant::core::tell_of_word(std::uint32_t field) const
+{
+    if (shm::any_subscriber(*memory, memory->places().fields[field]))
+        tell(field);
 }
 
 } // namespace covey

@@ -13,6 +13,12 @@ constexpr std::uint64_t bytes_max = std::uint64_t{1} << 46; // under the 47 bits
 constexpr std::uint64_t capacity_max = 0xffff'fffe;         // a link holds a cell's number + 1
 constexpr std::uint64_t rows_per_shard = 64; // short lock queues; a repair recounts one shard
 constexpr std::uint64_t shards_max = 65'536;
+constexpr std::uint64_t lane_words_max = 1 << 16; // 512 KiB a block
+
+constexpr std::uint64_t whole_lines(std::uint64_t bytes)
+{
+    return (bytes + line_bytes - 1) / line_bytes * line_bytes;
+}
 
 class cursor
 {
@@ -39,13 +45,19 @@ field_plan sizes_of(field_description const& described)
     out.key_words = described.key_bytes / 8;
     out.row_words = described.row_bytes / 8;
     out.capacity = described.capacity;
-    if (described.kind == field_kind::counter)
+    if (!has_rows(described.kind)) {
+        auto const words = described.kind == field_kind::histogram ? out.capacity + 1 : 1;
+        if (words > lane_words_max)
+            throw std::invalid_argument{"field " + described.name + ": a histogram has at most " +
+                                        std::to_string(lane_words_max - 1) + " buckets"};
+        out.lane_bytes = static_cast<std::uint32_t>(whole_lines(words * sizeof(word)));
         return out;
+    }
     if (out.capacity == 0 || out.capacity > capacity_max)
         throw std::invalid_argument{"field " + described.name + ": capacity must be 1 to " +
                                     std::to_string(capacity_max)};
     auto const bytes = sizeof(cell_head) + 16 * std::uint64_t{out.slot_words()};
-    out.cell_bytes = static_cast<std::uint32_t>((bytes + line_bytes - 1) / line_bytes * line_bytes);
+    out.cell_bytes = static_cast<std::uint32_t>(whole_lines(bytes));
     out.row_in_record =
         sizeof(record) + 8 * (std::uint64_t{out.key_words} + out.row_words) <= record_bytes_max;
     if (described.kind == field_kind::map) {
@@ -63,8 +75,13 @@ field_plan sizes_of(field_description const& described)
 void place(field_plan& field, std::uint32_t blocks, cursor& next)
 {
     field.subscribers = next.take(sizeof(block_set));
-    if (field.kind == field_kind::counter) {
-        field.totals = next.take(blocks * line_bytes);
+    if (!has_rows(field.kind)) {
+        bool const shared = field.kind == field_kind::rate_limiter ||
+                            field.kind == field_kind::lock || field.kind == field_kind::leader;
+        if (shared)
+            field.shared_word = next.take(field.lane_bytes);
+        else
+            field.lanes = next.take(blocks * std::uint64_t{field.lane_bytes});
         return;
     }
     field.shards = next.take(field.shard_count * sizeof(shard_block));
@@ -96,9 +113,8 @@ plan make_plan(schema const& described, std::uint32_t blocks)
         auto const words = made.key_words + (made.row_in_record ? made.row_words : 0);
         record_bytes = std::max(record_bytes, sizeof(record) + 8 * std::uint64_t{words});
     }
-    record_bytes = (record_bytes + line_bytes - 1) / line_bytes * line_bytes;
-    out.record_bytes = static_cast<std::uint32_t>(record_bytes);
-    out.rings = next.take(blocks * ring_records * record_bytes, page_bytes);
+    out.record_bytes = static_cast<std::uint32_t>(whole_lines(record_bytes));
+    out.rings = next.take(blocks * ring_records * std::uint64_t{out.record_bytes}, page_bytes);
     for (auto& field : out.fields)
         place(field, blocks, next);
     out.bytes = next.end();

@@ -20,7 +20,11 @@ struct field_plan
     bool row_in_record = false; // a change carries the row
 
     std::uint64_t subscribers = 0; // block_set: blocks that want to be rung for this field
-    std::uint64_t totals = 0;      // counter: one line a block
+
+    // words: a lane a block, or one for all (lanes.hpp)
+    std::uint64_t lanes = 0;
+    std::uint32_t lane_bytes = 0; // whole lines
+    std::uint64_t shared_word = 0;
 
     // value and map: a value is a map of one cell, one shard and no buckets
     std::uint64_t shards = 0; // shard_block[shard_count]

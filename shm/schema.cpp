@@ -13,6 +13,20 @@ std::string_view name(field_kind kind)
         return "value";
     case field_kind::map:
         return "map";
+    case field_kind::gauge:
+        return "gauge";
+    case field_kind::maximum:
+        return "maximum";
+    case field_kind::minimum:
+        return "minimum";
+    case field_kind::histogram:
+        return "histogram";
+    case field_kind::rate_limiter:
+        return "rate_limiter";
+    case field_kind::lock:
+        return "lock";
+    case field_kind::leader:
+        return "leader";
     }
     return "unknown";
 }
@@ -27,6 +41,8 @@ std::string schema::text() const
         out.append(field.row_type);
         if (field.kind == field_kind::map)
             out.append(", capacity ").append(std::to_string(field.capacity));
+        if (!field.scale.empty())
+            out.append(", ").append(field.scale);
         out.append("\n");
     }
     return out;

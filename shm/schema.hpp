@@ -12,8 +12,25 @@
 
 namespace covey {
 
-enum class field_kind : std::uint8_t { counter = 1, value = 2, map = 3 };
+enum class field_kind : std::uint8_t {
+    counter = 1,
+    value = 2,
+    map = 3,
+    gauge = 4,
+    maximum = 5,
+    minimum = 6,
+    histogram = 7,
+    rate_limiter = 8,
+    lock = 9,
+    leader = 10,
+};
 std::string_view name(field_kind kind);
+
+// Rows with revisions, whose changes are announced; the others are words that are sampled.
+constexpr bool has_rows(field_kind kind)
+{
+    return kind == field_kind::value || kind == field_kind::map;
+}
 
 struct field_description
 {
@@ -23,8 +40,9 @@ struct field_description
     std::string row_type{};
     std::uint32_t key_bytes = 0;          // at most, as bytes in a cell; a multiple of 8
     std::uint32_t row_bytes = 0;          // as bytes in a cell; a multiple of 8
-    std::uint64_t capacity = 0;           // rows
+    std::uint64_t capacity = 0;           // rows; of a histogram: buckets
     std::vector<std::uint64_t> initial{}; // a value's first row, as words
+    std::string scale{};                  // of a histogram, in the schema's text
 };
 
 struct schema

@@ -5,6 +5,8 @@
 #include "commit.hpp"
 #include "doorbell.hpp"
 #include "error.hpp"
+#include "fenced_word.hpp"
+#include "lanes.hpp"
 #include "recovery.hpp"
 #include "turn.hpp"
 
@@ -161,6 +163,23 @@ void segment::open_block(std::uint32_t block, block_owner const& owner)
     its.open.store(1, std::memory_order_release);
 }
 
+namespace {
+
+// What ends with a worker: its share of a level, and what it held.
+void take_back(shm::arena const& memory, shm::field_plan const& field, std::uint32_t block)
+{
+    if (field.kind == field_kind::gauge)
+        shm::lane_of(memory, field, block).store(0, std::memory_order_relaxed);
+    if (field.kind != field_kind::lock && field.kind != field_kind::leader)
+        return;
+    auto& held = shm::shared_word_of(memory, field);
+    auto const by = shm::holder_in(held.load(std::memory_order_acquire));
+    if (by && by->block == block)
+        shm::end_hold(held, *by);
+}
+
+} // namespace
+
 bool segment::reap_block(std::uint32_t block, doorbells const& bells)
 {
     auto& its = memory_->block(block);
@@ -177,8 +196,10 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
         its.intent.armed.store(0, std::memory_order_release);
     }
     shm::clear_block(memory_->head().armed, block);
-    for (auto const& field : memory_->places().fields)
+    for (auto const& field : memory_->places().fields) {
         shm::clear_block(memory_->at<shm::block_set>(field.subscribers), block);
+        take_back(*memory_, field, block);
+    }
     shm::disarm_bell(*memory_, block);
     its.connections.store(0, std::memory_order_relaxed);
     its.in_flight.store(0, std::memory_order_relaxed);

@@ -58,4 +58,9 @@ participant::core& field::who() const
     return *who_;
 }
 
+shm::field_plan const& field::places() const
+{
+    return who().memory->places().fields[index_];
+}
+
 } // namespace covey

@@ -2,9 +2,9 @@
 
 #include "detail/participant_core.hpp"
 #include "doorbell.hpp"
+#include "lanes.hpp"
 #include "ring_reader.hpp"
 #include "table.hpp"
-#include "totals.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -19,14 +19,14 @@ namespace {
 struct watcher
 {
     std::function<void(raw_change const&)> tell;
-    std::int64_t told_total = 0; // a counter's
+    std::uint64_t told_sample = 0; // of a field without rows
 };
 
 // Deques: a handler may subscribe to more while it is being called.
 struct watched_field
 {
     std::uint32_t index = 0;
-    shm::table rows; // of a map or a value
+    shm::table rows; // where there are any
     std::deque<watcher> watchers;
     // Rows that a resync showed in a revision newer than its start: their records come later.
     std::map<std::vector<std::uint64_t>, std::uint64_t> shown;
@@ -53,15 +53,12 @@ struct subscription::core
     {
         return memory.places().fields[field.index];
     }
-    bool is_counter(watched_field const& field) const
-    {
-        return places(field).kind == field_kind::counter;
-    }
-    bool totals_differ() const;
+    bool is_sampled(watched_field const& field) const { return !has_rows(places(field).kind); }
+    bool samples_differ() const;
     void wake();
     std::size_t tell(watched_field& field, raw_change const& raw);
     std::size_t tell(watched_field& field, shm::record_copy const& one);
-    std::size_t tell_totals();
+    std::size_t tell_samples();
     std::size_t resync();
     std::size_t show(watched_field& field);
 
@@ -113,8 +110,8 @@ void subscription::watch(std::uint32_t field, std::function<void(raw_change cons
                        core_->who.block);
     }
     auto& made = at->watchers.emplace_back(watcher{.tell = std::move(tell)});
-    if (core_->is_counter(*at))
-        made.told_total = shm::sum_of(core_->memory, core_->places(*at));
+    if (core_->is_sampled(*at))
+        made.told_sample = shm::sample_of(core_->memory, core_->places(*at));
 }
 
 std::size_t subscription::core::tell(watched_field& field, raw_change const& raw)
@@ -125,19 +122,19 @@ std::size_t subscription::core::tell(watched_field& field, raw_change const& raw
     return count;
 }
 
-std::size_t subscription::core::tell_totals()
+std::size_t subscription::core::tell_samples()
 {
     std::size_t calls = 0;
     // By number, here and below: a handler may subscribe to one more field.
     for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
-        if (!is_counter(fields[i]))
+        if (!is_sampled(fields[i]))
             continue;
-        auto const total = shm::sum_of(memory, places(fields[i]));
+        auto const sample = shm::sample_of(memory, places(fields[i]));
         for (std::size_t j = 0; j != fields[i].watchers.size(); ++j) {
             auto& one = fields[i].watchers[j];
-            if (one.told_total == total)
+            if (one.told_sample == sample)
                 continue;
-            one.told_total = total;
+            one.told_sample = sample;
             one.tell({});
             ++calls;
         }
@@ -145,14 +142,14 @@ std::size_t subscription::core::tell_totals()
     return calls;
 }
 
-bool subscription::core::totals_differ() const
+bool subscription::core::samples_differ() const
 {
     for (auto const& field : fields) {
-        if (!is_counter(field))
+        if (!is_sampled(field))
             continue;
-        auto const total = shm::sum_of(memory, places(field));
+        auto const sample = shm::sample_of(memory, places(field));
         for (auto const& one : field.watchers)
-            if (one.told_total != total)
+            if (one.told_sample != sample)
                 return true;
     }
     return false;
@@ -195,7 +192,7 @@ std::size_t subscription::core::resync()
     reader.skip_to_now();
     for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         auto& field = fields[i];
-        if (is_counter(field))
+        if (is_sampled(field))
             continue;
         field.shown.clear();
         calls += tell(field, {.kind = change_kind::resync, .revision = resync_from});
@@ -235,12 +232,12 @@ std::size_t subscription::dispatch()
     auto& me = *core_;
     me.posted = false;
     me.wake();
-    std::size_t calls = me.tell_totals();
+    std::size_t calls = me.tell_samples();
     if (!me.reader.read(me.batch))
         return calls + me.resync();
     for (auto const& one : me.batch) {
         auto* field = me.find(one.field);
-        if (field != nullptr && !me.is_counter(*field))
+        if (field != nullptr && !me.is_sampled(*field))
             calls += me.tell(*field, one);
     }
     if (me.batch.empty() || me.batch.front().revision > me.resync_to)
@@ -260,7 +257,7 @@ bool subscription::arm()
     auto& me = *core_;
     shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
-    if (!me.reader.news() && !me.totals_differ())
+    if (!me.reader.news() && !me.samples_differ())
         return true;
     me.wake();
     return false;

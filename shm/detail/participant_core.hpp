@@ -20,6 +20,9 @@ struct participant::core
 
     // After a commit has been announced and its lock given back.
     void tell(std::uint32_t field) const;
+
+    // After a word of a field without rows has changed: costs a load when nobody watches it.
+    void tell_of_word(std::uint32_t field) const;
 };
 
 } // namespace covey

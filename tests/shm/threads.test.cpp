@@ -3,8 +3,13 @@
 #include "support/test_segment.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <covey/shm/counter.hpp>
+#include <covey/shm/extreme.hpp>
+#include <covey/shm/histogram.hpp>
+#include <covey/shm/lock.hpp>
 #include <covey/shm/map.hpp>
+#include <covey/shm/rate_limiter.hpp>
 #include <covey/shm/value.hpp>
 #include <map>
 #include <poll.h>
@@ -34,6 +39,10 @@ struct shared : covey::state
     covey::value<std::int64_t> ticket{*this, "ticket"};
     covey::value<pair_row> pair{*this, "pair"};
     covey::map<std::uint32_t, pair_row> rows{*this, "rows", covey::capacity{16}};
+    covey::lock turn{*this, "turn"};
+    covey::rate_limiter posts{*this, "posts", {.events = 100, .each = std::chrono::hours{1}}};
+    covey::maximum slowest{*this, "slowest"};
+    covey::histogram sizes{*this, "sizes", {.highest = 1'000, .precision_bits = 3}};
 };
 
 using cluster = covey::test::test_segment<shared>;
@@ -189,4 +198,50 @@ TEST_CASE("every worker's mirror equals the table when all is quiet", "[threads]
     });
     CHECK_FALSE(backwards);
     CHECK(mirror == table());
+}
+
+TEST_CASE("one worker at a time holds a lock, and sees what the holder before it wrote",
+          "[threads]")
+{
+    cluster all{workers};
+    std::uint64_t guarded = 0; // no atomic: the lock orders it
+    std::atomic<std::uint64_t> holds{0};
+    as_workers(all, 0, [&](auto& me, auto) {
+        for (int i = 0; i != rounds; ++i)
+            if (auto const held = me.view.turn.try_hold()) {
+                ++guarded;
+                holds.fetch_add(1, std::memory_order_relaxed);
+            }
+    });
+    CHECK(holds > 0);
+    CHECK(guarded == holds);
+    auto const me = all.join(0);
+    CHECK(me->view.turn.try_hold()->epoch() == holds + 1);
+}
+
+TEST_CASE("a rate grants its burst once, however many ask at the same moment", "[threads]")
+{
+    cluster all{workers};
+    auto const now = std::chrono::steady_clock::now();
+    std::atomic<int> granted{0};
+    as_workers(all, 0, [&](auto& me, auto) {
+        for (int i = 0; i != rounds; ++i)
+            granted += me.view.posts.take(1, now).granted;
+    });
+    CHECK(granted == 100);
+}
+
+TEST_CASE("extremes and histograms miss no record of any worker", "[threads]")
+{
+    cluster all{workers};
+    as_workers(all, 0, [](auto& me, auto number) {
+        for (int i = 0; i != rounds; ++i) {
+            me.view.slowest.record(i * 10 + number);
+            me.view.sizes.record(static_cast<std::uint64_t>(i));
+            me.view.sizes.get();
+        }
+    });
+    auto const me = all.join(0);
+    CHECK(me->view.slowest.get() == (rounds - 1) * 10 + static_cast<int>(workers) - 1);
+    CHECK(me->view.sizes.get().count() == workers * rounds);
 }
