@@ -2,10 +2,12 @@
 #pragma once
 
 #include <covey/cluster.hpp>
+#include <covey/shm/bytes.hpp>
 #include <covey/shm/counter.hpp>
 #include <covey/shm/extreme.hpp>
 #include <covey/shm/gauge.hpp>
 #include <covey/shm/histogram.hpp>
+#include <covey/shm/inplace_vector.hpp>
 #include <covey/shm/leader.hpp>
 #include <covey/shm/lock.hpp>
 #include <covey/shm/map.hpp>

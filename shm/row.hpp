@@ -1,18 +1,26 @@
 // row: what may be shared, what it is called, and how it becomes words.
 //
-// Numbers, bool, enums, text<N>, std::array of these, and structs of these that are described with
-// BOOST_DESCRIBE_STRUCT. Anything else is refused at compile time.
+// Numbers, bool, enums, text<N>, bytes<N>, std::array, inplace_vector<T, N> and std::optional of
+// these, and structs of these that are described with BOOST_DESCRIBE_STRUCT, one in the other.
+// Anything else is refused at compile time. A type's name tells all of its layout to whoever reads
+// a segment without the program's headers: members lie one after the other, each aligned to itself.
 #pragma once
 
+#include "bytes.hpp"
+#include "inplace_vector.hpp"
 #include "text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/describe/bases.hpp>
 #include <boost/describe/class.hpp> // BOOST_DESCRIBE_STRUCT, for whoever declares rows
+#include <boost/describe/enumerators.hpp>
 #include <boost/describe/members.hpp>
 #include <boost/mp11/algorithm.hpp>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -49,16 +57,31 @@ struct shared_type
         });
     }
 
+    // Throws std::invalid_argument when the members do not lie where their types put them: the
+    // struct is packed, or a member is not described.
     static std::string name()
     {
         std::string out = "{";
+        T const probe{};
+        std::size_t end = 0;
         boost::mp11::mp_for_each<members>([&](auto member) {
+            using type = member_type<decltype(member)>;
             if (out.size() > 1)
                 out += ",";
-            out +=
-                std::string{member.name} + ":" + shared_type<member_type<decltype(member)>>::name();
+            out += std::string{member.name} + ":" + shared_type<type>::name();
+            auto const at = reinterpret_cast<unsigned char const*>(&(probe.*member.pointer)) -
+                            reinterpret_cast<unsigned char const*>(&probe);
+            end = (end + alignof(type) - 1) / alignof(type) * alignof(type);
+            if (static_cast<std::size_t>(at) != end)
+                throw std::invalid_argument{
+                    "a row's member " + std::string{member.name} +
+                    " is not behind the one described before it: describe "
+                    "all members, in order, of a struct that is not packed"};
+            end += sizeof(type);
         });
-        return out + "}@" + std::to_string(sizeof(T)); // padding counts: two layouts, two names
+        if ((end + alignof(T) - 1) / alignof(T) * alignof(T) != sizeof(T))
+            throw std::invalid_argument{"a row " + out + "} has more members than are described"};
+        return out + "}";
     }
 
   private:
@@ -98,7 +121,20 @@ requires(std::is_enum_v<T>) struct shared_type<T>
     static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
     static void store(T value, unsigned char* bytes) { std::memcpy(bytes, &value, sizeof value); }
-    static std::string name() { return "enum:" + shared_type<std::underlying_type_t<T>>::name(); }
+    // With its enumerators when they are described (BOOST_DESCRIBE_ENUM).
+    static std::string name()
+    {
+        auto out = "enum:" + shared_type<std::underlying_type_t<T>>::name();
+        if constexpr (boost::describe::has_describe_enumerators<T>::value) {
+            out += "(";
+            boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto one) {
+                out += (out.back() == '(' ? "" : ",") + std::string{one.name} + "=" +
+                       std::to_string(static_cast<std::underlying_type_t<T>>(one.value));
+            });
+            out += ")";
+        }
+        return out;
+    }
 };
 
 template <std::size_t N>
@@ -111,6 +147,53 @@ struct shared_type<text<N>>
         std::memcpy(bytes, &value, sizeof(std::uint16_t) + N); // an odd N is followed by padding
     }
     static std::string name() { return "text<" + std::to_string(N) + ">"; }
+};
+
+template <std::size_t N>
+struct shared_type<bytes<N>>
+{
+    static constexpr bool allowed() { return true; }
+    static constexpr bool key() { return true; }
+    static void store(bytes<N> const& value, unsigned char* bytes)
+    {
+        std::memcpy(bytes, &value, sizeof(std::uint16_t) + N);
+    }
+    static std::string name() { return "bytes<" + std::to_string(N) + ">"; }
+};
+
+template <class T, std::size_t N>
+struct shared_type<inplace_vector<T, N>>
+{
+    static constexpr bool allowed() { return shared_type<T>::allowed(); }
+    static constexpr bool key() { return shared_type<T>::key(); }
+    static void store(inplace_vector<T, N> const& value, unsigned char* bytes)
+    {
+        auto const size = static_cast<std::uint32_t>(value.size());
+        std::memcpy(bytes, &size, sizeof size);
+        constexpr auto first = std::max(sizeof size, alignof(T)); // both are powers of two
+        for (std::size_t i = 0; i != size; ++i)
+            shared_type<T>::store(value[i], bytes + first + i * sizeof(T));
+    }
+    static std::string name() { return shared_type<T>::name() + "[.." + std::to_string(N) + "]"; }
+};
+
+template <class T>
+struct shared_type<std::optional<T>>
+{
+    static constexpr bool allowed()
+    {
+        return shared_type<T>::allowed() && std::is_trivially_copyable_v<std::optional<T>>;
+    }
+    static constexpr bool key() { return false; }
+    // The value, then whether there is one: so the standard libraries lay it out.
+    static void store(std::optional<T> const& value, unsigned char* bytes)
+    {
+        static_assert(sizeof(std::optional<T>) == sizeof(T) + alignof(T));
+        if (value)
+            shared_type<T>::store(*value, bytes);
+        bytes[sizeof(T)] = value ? 1 : 0;
+    }
+    static std::string name() { return shared_type<T>::name() + "?"; }
 };
 
 template <class T, std::size_t N>
@@ -150,9 +233,10 @@ template <class T>
 constexpr void check_row()
 {
     static_assert(shared_type<T>::allowed(),
-                  "a row holds numbers, bool, enums, covey::text<N>, std::array of these, or a "
-                  "struct of these described with BOOST_DESCRIBE_STRUCT; no pointers, references, "
-                  "std::string or long double");
+                  "a row holds numbers, bool, enums, covey::text<N>, covey::bytes<N>, std::array, "
+                  "covey::inplace_vector<T, N> and std::optional of these, or a struct of these "
+                  "described with BOOST_DESCRIBE_STRUCT; no pointers, references, std::string, "
+                  "std::vector or long double");
     static_assert(alignof(T) <= 8, "a row is aligned to 8 bytes at most");
     static_assert(sizeof(T) <= 65'536, "a row has 64 KiB at most");
 }
@@ -162,7 +246,8 @@ constexpr void check_key()
 {
     check_row<T>();
     static_assert(shared_type<T>::key(),
-                  "a key is an integer, an enum, covey::text<N> or std::array of these");
+                  "a key is an integer, an enum, covey::text<N>, covey::bytes<N>, or std::array or "
+                  "covey::inplace_vector<T, N> of these");
     static_assert(sizeof(T) <= 216, "a key has 216 bytes at most: it travels in every change");
 }
 
