@@ -10,6 +10,8 @@ enum class change_kind : std::uint8_t {
     put = 1, // the row is new or has a new value
     erase,   // the row is gone
     resync,  // changes were missed: forget what you mirror; a `put` for every row follows
+    expire,  // the row is gone: its time was over
+    evict,   // the row is gone: it made room for another
 };
 
 // Whose a lock is, or who leads.
@@ -20,7 +22,12 @@ struct holder
     friend bool operator==(holder const&, holder const&) = default;
 };
 
-// A change of a map. `after` is the row as of `revision`; it is empty for erase and resync, and
+constexpr bool is_removal(change_kind kind)
+{
+    return kind == change_kind::erase || kind == change_kind::expire || kind == change_kind::evict;
+}
+
+// A change of a map. `after` is the row as of `revision`; it is empty unless a row was put, and
 // `key` means nothing for resync.
 template <class Key, class Row>
 struct map_change
@@ -69,7 +76,7 @@ struct raw_change
 {
     change_kind kind = change_kind::put;
     std::uint64_t revision = 0;
-    std::uint64_t const* key = nullptr; // for put and erase
+    std::uint64_t const* key = nullptr; // unless it is a resync
     std::uint64_t const* row = nullptr; // for put
 };
 

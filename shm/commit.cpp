@@ -9,6 +9,26 @@
 
 namespace covey::shm {
 
+namespace {
+
+change_kind change_of(intent_kind kind)
+{
+    switch (kind) {
+    case intent_kind::erase:
+        return change_kind::erase;
+    case intent_kind::expire:
+        return change_kind::expire;
+    case intent_kind::evict:
+        return change_kind::evict;
+    case intent_kind::update:
+    case intent_kind::insert:
+        break;
+    }
+    return change_kind::put;
+}
+
+} // namespace
+
 operation::operation(arena const& memory, std::uint32_t block, std::uint32_t field,
                      std::uint32_t shard)
     : memory_{memory}
@@ -82,9 +102,8 @@ intent_copy read_intent(intent const& shared)
 void announce(arena const& memory, std::uint32_t block, intent_copy const& what)
 {
     auto const& field = memory.places().fields[what.field];
-    bool const erased = what.kind == intent_kind::erase;
-    bool const with_row = !erased && field.row_in_record;
-    auto const kind = static_cast<std::uint32_t>(erased ? change_kind::erase : change_kind::put);
+    bool const with_row = !removes(what.kind) && field.row_in_record;
+    auto const kind = static_cast<std::uint32_t>(change_of(what.kind));
 
     std::array<std::uint64_t, record_bytes_max / 8> body{};
     body[0] = what.operation;

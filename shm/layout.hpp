@@ -60,7 +60,13 @@ static_assert(sizeof(header) <= 4096);
 
 // What a writer is about to do, so that whoever finds it dead can finish it or take it back.
 // `state` is the last store of arming and the first of disarming.
-enum class intent_kind : std::uint32_t { update = 1, insert = 2, erase = 3 };
+// Expire and evict are erasures for another reason.
+enum class intent_kind : std::uint32_t { update = 1, insert = 2, erase = 3, expire = 4, evict = 5 };
+
+constexpr bool removes(intent_kind kind)
+{
+    return kind >= intent_kind::erase;
+}
 
 struct intent
 {
@@ -126,6 +132,13 @@ struct shard_block
     half_word quarantined;             // 1: nobody writes here (segment::quarantine)
 };
 static_assert(sizeof(shard_block) == 2 * line_bytes);
+
+// What a map's search for room goes by; hints, so that no death leaves them wrong for long.
+struct clock_block
+{
+    alignas(line_bytes) word hand;        // the cell it stands at
+    alignas(line_bytes) word next_expiry; // no row is over before; 0: nobody knows
+};
 
 // The head of a cell; two slots follow, each: revision, key words, row words.
 struct cell_head

@@ -3,11 +3,13 @@
 // Reads take no lock and no system call, and never wait for a writer that died or was stopped
 // while it updated. Writes take the lock of the key's shard; one that is acknowledged survives the
 // death of any process, one that was cut off never shows. A row is copied in and out whole.
-// A full map is a value the caller sees; nothing is thrown away to make room.
+// A full map is a value the caller sees; nothing is thrown away to make room, unless the map is
+// declared so (retention.hpp).
 // Keys: integers, enums, text<N>. Rows: see row.hpp. A text<N> key is given as any string; one that
 // is longer than N is never there, and put says too_long.
 #pragma once
 
+#include "expiry.hpp"
 #include "field.hpp"
 #include "row.hpp"
 #include "table.hpp"
@@ -15,6 +17,7 @@
 
 #include <array>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,8 +62,9 @@ class map : public field
     using change = map_change<Key, Row>;
     using argument = key_argument<Key>;
 
-    map(state& owner, std::string name, covey::capacity room)
-        : field{owner, describe(std::move(name), room)}
+    map(state& owner, std::string name, covey::capacity room, retention keep = {})
+        : field{owner, describe(std::move(name), room, keep)}
+        , keep_{keep}
     {}
 
     // ---- reading ----
@@ -96,51 +100,79 @@ class map : public field
     std::uint64_t capacity() const { return rows().capacity(); }
 
     // ---- writing ----
-    written put(argument const& key, Row const& row)
+    //
+    // `lives` is for a map that expires; a put without it lives for ever.
+    written put(argument const& key, Row const& row, ttl lives = forever)
     {
-        return write(key, put_result::unchanged, [&](auto const&, std::optional<Row>& next) {
-            next = row;
-            return true;
-        });
+        return write(key, put_result::unchanged, &lives,
+                     [&](auto const&, std::optional<Row>& next) {
+                         next = row;
+                         return true;
+                     });
     }
 
     // Only if there is no row yet.
-    written add(argument const& key, Row const& row)
+    written add(argument const& key, Row const& row, ttl lives = forever)
     {
-        return write(key, put_result::exists, [&](auto const& now, std::optional<Row>& next) {
-            next = row;
-            return now.row == nullptr;
-        });
+        return write(key, put_result::exists, &lives,
+                     [&](auto const& now, std::optional<Row>& next) {
+                         next = row;
+                         return now.row == nullptr;
+                     });
+    }
+
+    // Only if there is a row.
+    written replace(argument const& key, Row const& row, ttl lives = forever)
+    {
+        return write(key, put_result::missing, &lives,
+                     [&](auto const& now, std::optional<Row>& next) {
+                         next = row;
+                         return now.row != nullptr;
+                     });
+    }
+
+    // The row as it is, from now on for so long: a change like any other.
+    written touch(argument const& key, ttl lives)
+    {
+        return write(key, put_result::missing, &lives,
+                     [&](auto const& now, std::optional<Row>& next) {
+                         if (now.row != nullptr)
+                             next = detail::from_words<Row>(now.row);
+                         return now.row != nullptr;
+                     });
     }
 
     // Only if the row still has this revision: exactly one of many racing callers succeeds.
-    written compare_and_set(argument const& key, std::uint64_t revision, Row const& row)
+    written compare_and_set(argument const& key, std::uint64_t revision, Row const& row,
+                            ttl lives = forever)
     {
         bool there = false;
-        auto const done =
-            write(key, put_result::conflict, [&](auto const& now, std::optional<Row>& next) {
-                there = now.row != nullptr;
-                next = row;
-                return there && now.revision == revision;
-            });
+        auto const done = write(key, put_result::conflict, &lives,
+                                [&](auto const& now, std::optional<Row>& next) {
+                                    there = now.row != nullptr;
+                                    next = row;
+                                    return there && now.revision == revision;
+                                });
         if (done == put_result::conflict && !there)
             return {put_result::missing, 0};
         return done;
     }
 
     // Stores what next_of(std::optional<Row> const& now) returns; an empty optional changes
-    // nothing. The function runs under the shard's lock: keep it short, and write nothing in it.
-    // What it throws is passed on, and nothing has changed.
+    // nothing. The row's time to live stays. The function runs under the shard's lock: keep it
+    // short, and write nothing in it; in a full map that makes room it may run again. What it
+    // throws is passed on, and nothing has changed.
     template <class Change>
     written update(argument const& key, Change next_of)
     {
-        return write(key, put_result::unchanged, [&](auto const& now, std::optional<Row>& next) {
-            std::optional<Row> before;
-            if (now.row != nullptr)
-                before = detail::from_words<Row>(now.row);
-            next = next_of(std::as_const(before));
-            return next.has_value();
-        });
+        return write(key, put_result::unchanged, nullptr,
+                     [&](auto const& now, std::optional<Row>& next) {
+                         std::optional<Row> before;
+                         if (now.row != nullptr)
+                             before = detail::from_words<Row>(now.row);
+                         next = next_of(std::as_const(before));
+                         return next.has_value();
+                     });
     }
 
     erased erase(argument const& key)
@@ -160,6 +192,14 @@ class map : public field
         return {erase_result::erased, done.revision};
     }
 
+    // Removes rows whose time is over, at most so many, each announced as change_kind::expire; how
+    // many there were. They are not to be seen any more in any case: this is for handlers and room.
+    std::uint64_t expire(std::uint64_t most = std::uint64_t{1} << 32)
+    {
+        words scratch;
+        return rows().expire(most, scratch.data());
+    }
+
     // What a subscription calls.
     template <class Handler>
     void tell(raw_change const& raw, Handler& handler)
@@ -174,9 +214,10 @@ class map : public field
 
   private:
     static constexpr std::size_t key_size = detail::words_of<Key>;
-    using words = std::array<std::uint64_t, 1 + key_size + detail::words_of<Row>>;
+    static constexpr std::size_t row_size = detail::words_of<Row>;
+    using words = std::array<std::uint64_t, 1 + key_size + row_size + 1>; // a slot, with an expiry
 
-    static field_description describe(std::string name, covey::capacity room)
+    static field_description describe(std::string name, covey::capacity room, retention keep)
     {
         detail::check_key<Key>();
         detail::check_row<Row>();
@@ -186,7 +227,8 @@ class map : public field
                 .row_type = detail::shared_type<Row>::name(),
                 .key_bytes = 8 * key_size,
                 .row_bytes = 8 * detail::words_of<Row>,
-                .capacity = room.rows};
+                .capacity = room.rows,
+                .keep = keep};
     }
 
     static std::array<std::uint64_t, key_size> key_words(Key const& key)
@@ -200,11 +242,15 @@ class map : public field
         return detail::from_words<Row>(slot + 1 + key_size);
     }
 
+    // `lives` is null when the row's time stays as it is.
     template <class Decide>
-    written write(argument const& key, put_result kept, Decide decide)
+    written write(argument const& key, put_result kept, ttl const* lives, Decide decide)
     {
         if (!key.fits)
             return {put_result::too_long, 0};
+        bool const expires = keep_.expires;
+        if (lives != nullptr && !lives->is_forever() && !expires)
+            throw std::logic_error{"map " + name() + " is declared without retention::expires"};
         words scratch;
         auto const wanted = key_words(key.key);
         auto const done = rows().write(wanted.data(), scratch.data(),
@@ -213,15 +259,18 @@ class map : public field
                                            if (!decide(now, next))
                                                return false;
                                            detail::to_words(*next, row);
+                                           if (expires && lives != nullptr)
+                                               row[row_size] = shm::expiry_of(*lives);
                                            return true;
                                        });
-        return {shm::to_put_result(done.result, kept), done.revision};
+        return {shm::to_put_result(done.result, kept), done.revision, done.evicted};
     }
 
     shm::table const& rows() const { return who(), rows_; }
     shm::table& rows() { return who(), rows_; }
     void bound(participant::core& who) override { rows_ = shm::table{who, index()}; }
 
+    retention keep_;
     shm::table rows_;
 };
 

@@ -45,6 +45,7 @@ field_plan sizes_of(field_description const& described)
     out.key_words = described.key_bytes / 8;
     out.row_words = described.row_bytes / 8;
     out.capacity = described.capacity;
+    out.keep = described.keep;
     if (!has_rows(described.kind)) {
         auto const words = described.kind == field_kind::histogram ? out.capacity + 1 : 1;
         if (words > lane_words_max)
@@ -88,6 +89,9 @@ void place(field_plan& field, std::uint32_t blocks, cursor& next)
     if (field.kind == field_kind::map) {
         field.buckets = next.take(sizeof(word) << field.bucket_bits);
         field.free_hints = next.take((field.capacity + 63) / 64 * sizeof(word));
+        field.clock = next.take(sizeof(clock_block));
+        if (field.keep.full == when_full::evict)
+            field.visited = next.take((field.capacity + 63) / 64 * sizeof(word));
     }
     field.cells = next.take(field.capacity * field.cell_bytes);
 }

@@ -18,6 +18,7 @@ struct field_plan
     std::uint32_t row_words = 0;
     std::uint64_t capacity = 0;
     bool row_in_record = false; // a change carries the row
+    retention keep{};
 
     std::uint64_t subscribers = 0; // block_set: blocks that want to be rung for this field
 
@@ -35,8 +36,11 @@ struct field_plan
     std::uint64_t free_hints = 0;  // word[(capacity + 63) / 64], a bit a cell
     std::uint64_t cells = 0;
     std::uint32_t cell_bytes = 0;
+    std::uint64_t clock = 0;   // clock_block, of a map that expires or evicts
+    std::uint64_t visited = 0; // word[(capacity + 63) / 64], a bit a cell, of a map that evicts
 
-    std::uint32_t slot_words() const { return 1 + key_words + row_words; }
+    // Revision, key, row, and when it is over.
+    std::uint32_t slot_words() const { return 1 + key_words + row_words + (keep.expires ? 1 : 0); }
 };
 
 struct plan

@@ -37,6 +37,8 @@ bool plausible(arena const& memory, intent_copy const& what)
     case intent_kind::insert:
         return bucket_word;
     case intent_kind::erase:
+    case intent_kind::expire:
+    case intent_kind::evict:
         return cell_word || bucket_word;
     }
     return false;
@@ -71,7 +73,7 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
     bool const committed = commit_word.load(std::memory_order_acquire) == what.target;
     if (committed && !announced(memory, block, what.operation))
         announce(memory, block, what);
-    if (what.kind == intent_kind::erase && committed) {
+    if (removes(what.kind) && committed) {
         auto& shard = memory.shard(field, what.shard);
         shard.erasures.fetch_add(1, std::memory_order_acq_rel); // one too many does no harm
         free_cell(memory, field, what.cell, what.mark);

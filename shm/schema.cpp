@@ -41,6 +41,10 @@ std::string schema::text() const
         out.append(field.row_type);
         if (field.kind == field_kind::map)
             out.append(", capacity ").append(std::to_string(field.capacity));
+        if (field.keep.expires)
+            out.append(", expires");
+        if (field.keep.full != when_full::reject)
+            out.append(field.keep.full == when_full::evict ? ", evicts" : ", expires to make room");
         if (!field.scale.empty())
             out.append(", ").append(field.scale);
         out.append("\n");

@@ -5,6 +5,8 @@
 // "{name:text<48>,age:u8}"), never by a compiler's spelling.
 #pragma once
 
+#include "retention.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,6 +45,7 @@ struct field_description
     std::uint64_t capacity = 0;           // rows; of a histogram: buckets
     std::vector<std::uint64_t> initial{}; // a value's first row, as words
     std::string scale{};                  // of a histogram, in the schema's text
+    retention keep{};                     // of a map
 };
 
 struct schema

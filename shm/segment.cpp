@@ -165,11 +165,13 @@ void segment::open_block(std::uint32_t block, block_owner const& owner)
 
 namespace {
 
-// What ends with a worker: its share of a level, and what it held.
+// What ends with a worker: its share of a level, what it held, what it was at.
 void take_back(shm::arena const& memory, shm::field_plan const& field, std::uint32_t block)
 {
     if (field.kind == field_kind::gauge)
         shm::lane_of(memory, field, block).store(0, std::memory_order_relaxed);
+    if (field.keep.expires) // it may have been searching; whoever comes next searches anew
+        memory.at<shm::clock_block>(field.clock).next_expiry.store(1, std::memory_order_release);
     if (field.kind != field_kind::lock && field.kind != field_kind::leader)
         return;
     auto& held = shm::shared_word_of(memory, field);

@@ -105,8 +105,10 @@ table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uin
             return search::unsettled;
         // A cell freed and taken again for this very key may hold a row that is not committed yet,
         // so a hit, too, counts only if nothing was erased on the way.
-        if (equal_words(slot + 1, key, field_->key_words))
+        if (equal_words(slot + 1, key, field_->key_words)) {
+            note_visit(cell);
             return settled() ? search::found : search::unsettled;
+        }
     }
     return settled() ? search::missed : search::unsettled;
 }
@@ -123,12 +125,12 @@ bool table::read(std::uint64_t const* key, std::uint64_t* slot) const
                 continue;
             }
             if (auto const result = look(key, hashed, slot); result != search::unsettled)
-                return result == search::found;
+                return result == search::found && is_there(slot);
         }
         shard_lock lock{*memory_, index_, keyed ? shard_of(hashed) : 0};
         shard_guard const held{lock, boost::interprocess::try_to_lock};
         if (held) // else its holder is stopped, and so is no longer in our way
-            return find_locked(key, hashed, slot).cell != 0;
+            return find_locked(key, hashed, slot).cell != 0 && is_there(slot);
     }
 }
 
@@ -167,7 +169,8 @@ void table::for_each(detail::function_ref<void(std::uint64_t const*)> visit) con
                 break;
         }
         for (std::size_t at = 0; at != slots.size(); at += field_->slot_words())
-            visit(slots.data() + at);
+            if (is_there(slots.data() + at))
+                visit(slots.data() + at);
     }
 }
 
@@ -218,12 +221,14 @@ table::place table::find_locked(std::uint64_t const* key, std::uint64_t hash,
 void table::fill(std::uint64_t cell, std::uint64_t revision, std::uint64_t const* key,
                  std::uint64_t const* row)
 {
+    if (field_->keep.expires)
+        note_expiry(row[field_->row_words]);
     auto const generation = head_of(*memory_, cell).generation.load(std::memory_order_relaxed);
     auto* const slot = memory_->slot(cell, *field_, generation + 1);
     release_fence(); // a reader that sees any of the new body also sees the last generation
     store_words(slot, &revision, 1);
     store_words(slot + 1, key, field_->key_words);
-    store_words(slot + 1 + field_->key_words, row, field_->row_words);
+    store_words(slot + 1 + field_->key_words, row, field_->slot_words() - 1 - field_->key_words);
 }
 
 written_row table::update(place where, std::uint32_t shard, std::uint64_t const* key,
@@ -234,6 +239,7 @@ written_row table::update(place where, std::uint32_t shard, std::uint64_t const*
     op.arm(intent_kind::update, where.cell, head.generation.load(std::memory_order_relaxed) + 1,
            where.cell, head.owner.load(std::memory_order_relaxed));
     auto const revision = op.take_revision();
+    note_visit(where.cell); // a new row is not visited: until it is asked for again, it goes first
     fill(where.cell, revision, key, row);
     op.commit();
     op.announce();
@@ -297,6 +303,20 @@ bool table::is_quarantined(std::uint32_t shard) const
 
 written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decision decide)
 {
+    std::uint32_t evicted = 0;
+    auto done = write_once(key, scratch, decide);
+    // Somebody else may be faster to take the cell that was freed.
+    for (int round = 0; done.result == outcome::full && round != rounds_max; ++round) {
+        if (!make_room(scratch, evicted))
+            break;
+        done = write_once(key, scratch, decide);
+    }
+    done.evicted = evicted;
+    return done;
+}
+
+written_row table::write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide)
+{
     auto const hashed = hash(key);
     auto const shard = field_->kind == field_kind::map ? shard_of(hashed) : 0;
     written_row done;
@@ -310,10 +330,10 @@ written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decis
         auto const where = find_locked(key, hashed, scratch);
         auto* const row = scratch + 1 + field_->key_words; // the current row; becomes the next
         current_row now{};
-        if (where.cell != 0)
+        if (where.cell != 0 && is_there(scratch))
             now = {.row = row, .revision = scratch[0]};
         else
-            std::fill_n(row, field_->row_words, 0);
+            std::fill_n(row, field_->slot_words() - 1 - field_->key_words, 0);
         if (!decide(now, row))
             return {outcome::kept, now.revision};
         done = where.cell != 0 ? update(where, shard, key, row) : insert(hashed, key, row);
@@ -323,7 +343,8 @@ written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decis
     return done;
 }
 
-written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed)
+written_row table::remove(intent_kind why, std::uint64_t const* key, std::uint64_t* scratch,
+                          condition allowed)
 {
     auto const hashed = hash(key);
     std::uint64_t revision = 0;
@@ -335,7 +356,7 @@ written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condi
         if (!held)
             return {outcome::busy, 0};
         auto const where = find_locked(key, hashed, scratch);
-        if (where.cell == 0)
+        if (where.cell == 0 || (why != intent_kind::expire && !is_there(scratch)))
             return {outcome::missing, 0};
         if (!allowed({.row = scratch + 1 + field_->key_words, .revision = scratch[0]}))
             return {outcome::kept, scratch[0]};
@@ -343,8 +364,7 @@ written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condi
         auto& shard = memory_->shard(*field_, shard_of(hashed));
         auto const owner = head.owner.load(std::memory_order_relaxed);
         operation op{*memory_, who_->block, index_, shard_of(hashed)};
-        op.arm(intent_kind::erase, where.link, head.next.load(std::memory_order_relaxed),
-               where.cell, owner);
+        op.arm(why, where.link, head.next.load(std::memory_order_relaxed), where.cell, owner);
         revision = op.take_revision();
         op.commit();
         shard.erasures.fetch_add(1, std::memory_order_acq_rel); // before the cell can be reused

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "detail/function_ref.hpp"
+#include "layout.hpp"
 #include "participant.hpp"
 #include "written.hpp"
 
@@ -22,12 +23,15 @@ namespace covey::shm {
 
 struct field_plan;
 
+inline constexpr std::size_t key_words_max = 27; // 216 bytes (row.hpp)
+
 enum class outcome { stored, kept, erased, missing, full, busy, quarantined };
 
 struct written_row
 {
     outcome result{};
     std::uint64_t revision = 0; // of the row that is there now; of the erase; 0 for none
+    std::uint32_t evicted = 0;  // rows that made room
 };
 
 // In a caller's words; `kept` is what it calls a decision against the write.
@@ -52,14 +56,25 @@ class table
     // Copies the slot (revision, key, row) of a key; false when there is none.
     bool read(std::uint64_t const* key, std::uint64_t* slot) const;
 
-    // Called under the lock: true stores `next` (already filled with the current row, or zeros),
-    // false leaves all as it is. May throw.
+    // Called under the lock: true stores `next` (already filled with the current row and, where
+    // rows expire, its expiry; or zeros), false leaves all as it is. May throw. Called again when
+    // room had to be made.
     using decision = detail::function_ref<bool(current_row const& now, std::uint64_t* next)>;
     written_row write(std::uint64_t const* key, std::uint64_t* scratch, decision decide);
 
     // Called under the lock with the row; false leaves it.
     using condition = detail::function_ref<bool(current_row const& now)>;
-    written_row erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed);
+    written_row erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed)
+    {
+        return remove(intent_kind::erase, key, scratch, allowed);
+    }
+
+    // ---- room (table_room.cpp) ----
+    // Removes rows whose time is over, at most `most`; how many there were.
+    std::uint64_t expire(std::uint64_t most, std::uint64_t* scratch);
+
+    // No row's time is over before this (expiry.hpp); 0 when none will ever be.
+    std::uint64_t next_expiry() const;
 
     // Every row that is there throughout is visited once; one that comes or goes meanwhile may be.
     // No lock is held during the calls.
@@ -75,8 +90,19 @@ class table
         std::uint64_t link = 0; // offset of the word that leads to the cell
         std::uint64_t cell = 0; // offset, 0 for none
     };
+    written_row write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide);
     std::uint64_t hash(std::uint64_t const* key) const;
     bool is_quarantined(std::uint32_t shard) const;
+    written_row remove(intent_kind why, std::uint64_t const* key, std::uint64_t* scratch,
+                       condition allowed);
+    std::uint64_t expiry_in(std::uint64_t const* slot) const; // 0: never
+    bool is_there(std::uint64_t const* slot) const;           // its time is not over
+    void note_visit(std::uint64_t cell) const;
+    void note_expiry(std::uint64_t expiry);
+    bool remove_cell(intent_kind why, std::uint64_t cell, std::uint64_t* slot);
+    bool evict_one(std::uint64_t* scratch);
+    bool make_room(std::uint64_t* scratch,
+                   std::uint32_t& evicted); // as the retention allows; true: a cell was freed
     std::uint32_t shard_of(std::uint64_t hash) const;
     std::uint64_t bucket_of(std::uint64_t hash) const;
     bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;

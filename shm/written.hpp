@@ -24,6 +24,7 @@ struct written
 {
     put_result result = put_result::stored;
     std::uint64_t revision = 0; // of the row there is now; 0 when there is none
+    std::uint32_t evicted = 0;  // rows of a map that evicts which made room; each was announced
 
     operator put_result() const { return result; }
     bool stored() const { return result == put_result::stored; }
