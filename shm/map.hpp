@@ -9,8 +9,8 @@
 // is longer than N is never there, and put says too_long.
 #pragma once
 
-#include "expiry.hpp"
 #include "field.hpp"
+#include "retention.hpp"
 #include "row.hpp"
 #include "table.hpp"
 #include "written.hpp"
@@ -260,7 +260,7 @@ class map : public field
                                                return false;
                                            detail::to_words(*next, row);
                                            if (expires && lives != nullptr)
-                                               row[row_size] = shm::expiry_of(*lives);
+                                               row[row_size] = shm::table::expiry_of(*lives);
                                            return true;
                                        });
         return {shm::to_put_result(done.result, kept), done.revision, done.evicted};

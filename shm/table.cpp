@@ -343,6 +343,11 @@ written_row table::write_once(std::uint64_t const* key, std::uint64_t* scratch, 
     return done;
 }
 
+written_row table::erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed)
+{
+    return remove(intent_kind::erase, key, scratch, allowed);
+}
+
 written_row table::remove(intent_kind why, std::uint64_t const* key, std::uint64_t* scratch,
                           condition allowed)
 {

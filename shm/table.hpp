@@ -11,8 +11,8 @@
 #pragma once
 
 #include "detail/function_ref.hpp"
-#include "layout.hpp"
 #include "participant.hpp"
+#include "retention.hpp"
 #include "written.hpp"
 
 #include <cstddef>
@@ -22,6 +22,7 @@
 namespace covey::shm {
 
 struct field_plan;
+enum class intent_kind : std::uint32_t;
 
 inline constexpr std::size_t key_words_max = 27; // 216 bytes (row.hpp)
 
@@ -64,14 +65,14 @@ class table
 
     // Called under the lock with the row; false leaves it.
     using condition = detail::function_ref<bool(current_row const& now)>;
-    written_row erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed)
-    {
-        return remove(intent_kind::erase, key, scratch, allowed);
-    }
+    written_row erase(std::uint64_t const* key, std::uint64_t* scratch, condition allowed);
 
     // ---- room (table_room.cpp) ----
     // Removes rows whose time is over, at most `most`; how many there were.
     std::uint64_t expire(std::uint64_t most, std::uint64_t* scratch);
+
+    // When the time of a row that is written now is over, as a word for its slot.
+    static std::uint64_t expiry_of(ttl lives);
 
     // No row's time is over before this (expiry.hpp); 0 when none will ever be.
     std::uint64_t next_expiry() const;

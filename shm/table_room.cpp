@@ -29,6 +29,11 @@ void lower(word& hint, std::uint64_t to)
 
 } // namespace
 
+std::uint64_t table::expiry_of(ttl lives)
+{
+    return shm::expiry_of(lives);
+}
+
 std::uint64_t table::expiry_in(std::uint64_t const* slot) const
 {
     return field_->keep.expires ? slot[1 + field_->key_words + field_->row_words] : 0;
