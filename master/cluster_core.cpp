@@ -64,15 +64,15 @@ void adopt(std::string const& address, inherited_sockets& from, std::string cons
 
 std::vector<listener> bind_all(options const& settings)
 {
-    std::uint32_t const sockets =
-        settings.dispatch == dispatch_policy::reuseport ? settings.workers : 1;
+    std::uint32_t const seats =
+        settings.dispatch == dispatch_policy::reuseport ? std::max(settings.workers, 1U) : 0;
     std::vector<listener> out;
     std::optional<inherited_sockets> inherited; // taken only when somebody asks for them
     for (auto const& address : settings.listen) {
         listen_address wanted;
         static_cast<void>(parse(address, wanted)); // options::validate() has seen it
         if (!wanted.is_inherited()) {
-            out.emplace_back(address, sockets);
+            out.emplace_back(address, seats);
             continue;
         }
         if (!inherited)
@@ -181,8 +181,7 @@ void cluster_core::stop(std::chrono::milliseconds deadline)
     if (!master_accepts(settings_.dispatch)) // what waits for workers that are to go
         for (std::uint32_t i = 0; i < listeners_.size(); ++i)
             for (auto const& socket : listeners_[i].sockets())
-                if (socket)
-                    dispatcher_->sweep(i, socket, listeners_[i].address());
+                dispatcher_->sweep(i, socket, listeners_[i].address());
     leave_door(); // new clients are refused from here on
     hand_over_limit_.expires_after(std::min(hand_over_max, deadline));
     hand_over_limit_.async_wait([weak = weak_from_this()](boost::system::error_code failed) {
@@ -329,6 +328,9 @@ void cluster_core::grant(signal_wish wish)
 
 std::vector<introduced_listener> cluster_core::listeners_of(std::uint32_t seat)
 {
+    for (auto& one : listeners_)
+        one.grow(seat + 1);
+    attend_sockets();
     std::vector<introduced_listener> out;
     for (std::uint32_t i = 0; i < addresses_.size(); ++i) {
         out.push_back({addresses_[i], nullptr});
@@ -340,7 +342,34 @@ std::vector<introduced_listener> cluster_core::listeners_of(std::uint32_t seat)
 
 void cluster_core::on_seats_changed()
 {
+    attend_sockets();
     dispatcher_->pump();
+}
+
+// New connections go to seats that are served. What waits in a socket whose worker is being started
+// waits for it; a socket whose seat has none to come is this process's, and what waits there goes
+// to the siblings.
+void cluster_core::attend_sockets()
+{
+    if (settings_.dispatch != dispatch_policy::reuseport || is_stopping())
+        return;
+    auto const& now = conductor_->decided();
+    for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
+        auto& one = listeners_[i];
+        std::vector<bool> served(one.sockets().size());
+        std::vector<bool> staffed(one.sockets().size());
+        for (std::uint32_t seat = 0; seat < settings_.workers_max; ++seat) {
+            auto const at = one.index_for(seat);
+            served[at] = served[at] || now.is_served(seat);
+            staffed[at] = staffed[at] || now.is_staffed(seat);
+        }
+        one.steer(served);
+        for (std::size_t at = 0; at < staffed.size(); ++at)
+            if (staffed[at])
+                dispatcher_->drop(one.sockets()[at]);
+            else
+                dispatcher_->add(i, one.sockets()[at], one.address());
+    }
 }
 
 void cluster_core::on_room()
@@ -353,14 +382,6 @@ void cluster_core::on_returned(std::vector<passed_connection> connections)
 {
     dispatcher_->take_back(std::move(connections));
     drain_when_handed_over();
-}
-
-void cluster_core::on_retired(std::uint32_t seat)
-{
-    // What waits in its socket goes to its siblings.
-    for (std::uint32_t i = 0; i < listeners_.size(); ++i)
-        if (auto const socket = listeners_[i].take_seat(seat))
-            dispatcher_->sweep(i, socket, listeners_[i].address());
 }
 
 void cluster_core::on_announced()

@@ -64,13 +64,13 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     std::chrono::milliseconds left() const;
     void end();
     void grant(signal_wish wish);
+    void attend_sockets();
     std::string status_line() const;
 
     std::vector<introduced_listener> listeners_of(std::uint32_t seat) override;
     void on_seats_changed() override;
     void on_room() override;
     void on_returned(std::vector<passed_connection> connections) override;
-    void on_retired(std::uint32_t seat) override;
     void on_announced() override;
     void on_finished(std::string failure) override;
 

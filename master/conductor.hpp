@@ -38,10 +38,9 @@ class stage_hands
 {
   public:
     virtual std::vector<introduced_listener> listeners_of(std::uint32_t seat) = 0;
-    virtual void on_seats_changed() = 0; // who serves, or who has room: distribute anew
+    virtual void on_seats_changed() = 0; // who serves, has room, or is over: distribute anew
     virtual void on_room() = 0;          // somebody may have room again
     virtual void on_returned(std::vector<passed_connection> connections) = 0;
-    virtual void on_retired(std::uint32_t seat) = 0;
     virtual void on_announced() = 0;                   // every seat has been ready once
     virtual void on_finished(std::string failure) = 0; // nothing is left; the last call
 
@@ -110,7 +109,6 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     void execute(order::stop const& it);
     void execute(order::signal const& it);
     void execute(order::serve const& it);
-    void execute(order::retire const& it);
     void execute(order::reap const& it);
     void execute(order::tell& it);
     void execute(order::verdict& it);

@@ -174,13 +174,9 @@ void conductor::execute(order::serve const& it)
     hands_->on_seats_changed();
 }
 
-void conductor::execute(order::retire const& it)
-{
-    hands_->on_retired(it.seat);
-}
-
 void conductor::execute(order::reap const& it)
 {
+    hands_->on_seats_changed(); // its seat may be without a next one
     reap(it, reap_retry_min);
 }
 
@@ -236,8 +232,10 @@ void conductor::execute(order::tell& it)
         out.worker = life->second->ref();
         if (it.what == fact::exit)
             life->second->settle(it.planned);
-        if (it.what == fact::error)
+        if (it.what == fact::error) {
             ending_.push_back(it.id);
+            hands_->on_seats_changed();
+        }
     }
     out.text = std::move(it.text);
     board_->post(std::move(out));

@@ -37,9 +37,18 @@ dispatcher::make_loop(std::uint32_t index, shared_handle socket, std::string con
         });
 }
 
-void dispatcher::add(std::uint32_t index, shared_handle socket, std::string const& address)
+void dispatcher::add(std::uint32_t index, shared_handle const& socket, std::string const& address)
 {
-    loops_.push_back(make_loop(index, std::move(socket), address));
+    if (auto& loop = loops_[socket]; !loop)
+        loop = make_loop(index, socket, address);
+}
+
+void dispatcher::drop(shared_handle const& socket)
+{
+    if (auto const found = loops_.find(socket); found != loops_.end()) {
+        found->second->leave();
+        loops_.erase(found);
+    }
 }
 
 std::size_t dispatcher::sweep(std::uint32_t index, shared_handle socket, std::string const& address)
@@ -94,7 +103,7 @@ void dispatcher::pump()
             waiting_.pop_front();
     }
     accepting_ = waiting() == 0 && has_room_now();
-    for (auto const& loop : loops_)
+    for (auto const& [socket, loop] : loops_)
         accepting_ ? loop->resume() : loop->pause();
 }
 
@@ -151,7 +160,7 @@ void dispatcher::stop_accepting()
 {
     // Clients whose connection is complete have been promised an answer; new ones are refused once
     // the sockets are closed.
-    for (auto const& loop : loops_)
+    for (auto const& [socket, loop] : loops_)
         loop->sweep(backlog);
     loops_.clear();
 }

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,7 +47,11 @@ class dispatcher
     dispatcher(net::any_io_executor executor, options const& settings, std::uint32_t seat_count,
                seats into);
 
-    void add(std::uint32_t index, shared_handle socket, std::string const& address);
+    // Accepts from the socket too, from the next pump() on; nothing when it does so already.
+    void add(std::uint32_t index, shared_handle const& socket, std::string const& address);
+
+    // Accepts from it no more, and leaves what waits there to whoever else accepts from it.
+    void drop(shared_handle const& socket);
 
     // Accepts what is in a socket's backlog at this moment, room or not; returns how many. For a
     // listening socket that workers accept from, before it is closed.
@@ -102,7 +107,7 @@ class dispatcher
     std::shared_ptr<void> here_ = std::make_shared<char>(); // a timer's end may outlive us
     std::chrono::milliseconds rejection_wait_;
     std::uint64_t closed_unwanted_ = 0;
-    std::vector<std::shared_ptr<protocol::accept_loop>> loops_;
+    std::map<shared_handle, std::shared_ptr<protocol::accept_loop>> loops_; // by socket
     bool accepting_ = false;
     bool given_up_ = false;
     bool balance_failed_ = false; // and that has been said

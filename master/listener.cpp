@@ -2,11 +2,13 @@
 
 #include "listen_address.hpp"
 #include "start_error.hpp"
+#include "steering.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <covey/protocol/log.hpp>
 #include <cstddef>
 #include <cstring>
 #include <fcntl.h>
@@ -144,19 +146,32 @@ std::string text_of_unix(endpoint const& bound)
 
 } // namespace
 
-shared_handle const& listener::socket_for(std::uint32_t seat) const
+void listener::grow(std::uint32_t seats)
 {
-    auto at = seat % sockets_.size();
-    while (!sockets_[at]) // one is left always
-        at = (at + 1) % sockets_.size();
-    return sockets_[at];
+    while (grows_ && sockets_.size() < seats)
+        try {
+            endpoint bound;
+            ::getsockname(sockets_.front()->get(), bound.generic(), &bound.bytes);
+            auto made = bind_tcp(address_, bound, true, false);
+            listen_on(address_, made);
+            sockets_.push_back(share(std::move(made)));
+        } catch (start_error const& failed) {
+            grows_ = false;
+            log::warning(fmt::format("{}; seats from {} on share their siblings' sockets",
+                                     failed.what(), sockets_.size()));
+        }
 }
 
-shared_handle listener::take_seat(std::uint32_t seat)
+void listener::steer(std::vector<bool> const& attended)
 {
-    auto const left = std::count_if(sockets_.begin(), sockets_.end(),
-                                    [](auto const& one) { return one != nullptr; });
-    return seat < sockets_.size() && left > 1 ? std::exchange(sockets_[seat], nullptr) : nullptr;
+    bool const somebody = std::find(attended.begin(), attended.end(), true) != attended.end();
+    if (attended.size() < 2 || !somebody || attended == steered_)
+        return;
+    steered_ = attended;
+    if (!supervision::steer(*sockets_.front(), attended))
+        log::warning(fmt::format("listen on {}: the kernel goes on choosing seats that nobody "
+                                 "serves: {}; their connections are passed on",
+                                 address_, std::strerror(errno)));
 }
 
 listener::listener(std::string const& asked, handle inherited)
@@ -176,7 +191,7 @@ listener::listener(std::string const& asked, handle inherited)
     sockets_.push_back(share(std::move(inherited)));
 }
 
-listener::listener(std::string const& address, std::uint32_t sockets)
+listener::listener(std::string const& address, std::uint32_t seats)
     : address_{address}
 {
     listen_address wanted;
@@ -190,8 +205,9 @@ listener::listener(std::string const& address, std::uint32_t sockets)
         path_ = unix_socket_path{wanted.path, made.front()};
     } else {
         auto bound = resolve(address, wanted);
-        for (std::uint32_t i = 0; i < sockets; ++i)
-            made.push_back(bind_tcp(address, bound, sockets > 1, i == 0));
+        grows_ = seats > 0;
+        for (std::uint32_t i = 0; i < std::max(seats, 1U); ++i)
+            made.push_back(bind_tcp(address, bound, grows_, i == 0));
         address_ = text_of(bound);
     }
     for (auto& socket : made) {

@@ -68,13 +68,6 @@ struct serve
     std::optional<std::uint64_t> id;
 };
 
-// The seat is no more (scaled down, or given up for good): what waits in a listening socket of its
-// own goes to its siblings. A later fork for it opens it again.
-struct retire
-{
-    std::uint32_t seat = 0;
-};
-
 // Reap the block in the segment, again and again until it succeeds; answer reaped().
 struct reap
 {
@@ -123,7 +116,7 @@ struct finish
 } // namespace order
 
 using order_to_do =
-    std::variant<order::fork, order::stop, order::signal, order::serve, order::retire, order::reap,
+    std::variant<order::fork, order::stop, order::signal, order::serve, order::reap,
                  order::tell, order::verdict, order::look, order::announce, order::finish>;
 
 } // namespace covey::supervision

@@ -33,12 +33,6 @@ bool roster::all_wanted(std::function<bool(seat const&)> const& test) const
     return std::all_of(seats_.begin(), seats_.begin() + wanted_, test);
 }
 
-void roster::retire(seat& at)
-{
-    if (std::exchange(at.open, false))
-        put(order::retire{at.number});
-}
-
 void roster::reset(seat& at)
 {
     at.due.reset();
@@ -100,7 +94,6 @@ life& roster::fork(seat& at, std::uint32_t generation)
     one.seat = at.number;
     one.block = blocks_.take().value();
     one.generation = generation;
-    at.open = true;
     put(order::fork{one.id, one.seat, one.block, one.generation});
     return lives_.emplace(one.id, std::move(one)).first->second;
 }

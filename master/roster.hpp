@@ -33,7 +33,6 @@ struct seat
     std::optional<time_point> due; // its next worker is to be started then
     restart_history history;
     bool given_up = false; // its worker said that starting it again cannot help
-    bool open = false;     // forked for, and not retired since
     bool ready_once = false;
     std::optional<std::uint64_t> served_by; // as ordered last
 
@@ -68,8 +67,7 @@ class roster
     void each_wanted(std::function<void(seat&)> const& call);
     bool all_wanted(std::function<bool(seat const&)> const& test) const;
     seat& seat_of(life const& one) { return seats_[one.seat]; }
-    void retire(seat& at); // its sockets go to its siblings
-    void reset(seat& at);  // as if it had never been
+    void reset(seat& at); // as if it had never been
 
     // ---- lives ----
     life* find(std::uint64_t id);

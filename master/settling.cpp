@@ -97,7 +97,6 @@ void supervisor::give_up_seat(time_point now, seat& at)
 {
     at.given_up = true;
     at.due.reset();
-    roster_.retire(at);
     if (!reloading_.is_wanted() &&
         roster_.all_wanted([](seat const& each) { return each.given_up; }))
         fail(now, "no worker is left: every one said that starting it again cannot help");

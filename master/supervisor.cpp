@@ -53,10 +53,8 @@ void supervisor::scale(time_point now, std::uint32_t workers)
 void supervisor::want(time_point now, std::uint32_t workers)
 {
     empty_seats(now, workers);
-    for (auto number = workers; number < roster_.seats().size(); ++number) {
-        roster_.retire(roster_.seats()[number]);
+    for (auto number = workers; number < roster_.seats().size(); ++number)
         roster_.reset(roster_.seats()[number]);
-    }
     seats_ = workers;
     roster_.want(workers);
     roster_.each_wanted([&](seat& at) {
@@ -390,6 +388,17 @@ std::uint32_t supervisor::ready_seats() const
     auto const& seats = roster_.seats();
     return static_cast<std::uint32_t>(std::count_if(
         seats.begin(), seats.end(), [](seat const& at) { return at.served_by.has_value(); }));
+}
+
+bool supervisor::is_served(std::uint32_t seat) const
+{
+    return roster_.seats().at(seat).served_by.has_value();
+}
+
+bool supervisor::is_staffed(std::uint32_t seat) const
+{
+    auto const& at = roster_.seats().at(seat);
+    return at.holder != nullptr || at.coming != nullptr || at.fresh != nullptr;
 }
 
 std::uint32_t supervisor::generation() const

@@ -120,7 +120,9 @@ class supervisor
     std::optional<life_view> life(std::uint64_t id) const;
     std::uint32_t seats() const;       // as scaled
     std::uint32_t ready_seats() const; // that serve
-    std::uint32_t generation() const;  // the newest that serves
+    bool is_served(std::uint32_t seat) const;
+    bool is_staffed(std::uint32_t seat) const; // served, or its worker is being started
+    std::uint32_t generation() const;          // the newest that serves
     bool has_given_up() const;
     bool is_reloading() const;
 

@@ -11,7 +11,9 @@
 #include <fstream>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <numeric>
 #include <set>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,10 +25,10 @@ using namespace covey::supervision;
 namespace {
 
 // The line a listener fails with; empty when it does not.
-std::string failure_of(std::string const& address, std::uint32_t sockets = 1)
+std::string failure_of(std::string const& address, std::uint32_t seats = 0)
 {
     try {
-        listener const tried{address, sockets};
+        listener const tried{address, seats};
         return {};
     } catch (boost::system::system_error const& failed) {
         return failed.what();
@@ -149,17 +151,82 @@ TEST_CASE("a port that has a reuseport group is in use for every other listener"
     CHECK(failure_of(group.address(), 2).find("Address already in use") != std::string::npos);
 }
 
-TEST_CASE("a seat without a worker gets no connections once its socket is closed",
-          "[master][listener]")
+namespace {
+
+// How many connections wait at each socket of a group; they are taken.
+std::vector<int> waiting_at(listener const& group)
 {
-    listener group{"127.0.0.1:0", 2};
-    CHECK(group.take_seat(0) != nullptr);
+    std::vector<int> out;
+    for (auto const& socket : group.sockets()) {
+        out.push_back(0);
+        while (handle{::accept4(socket->get(), nullptr, nullptr, SOCK_CLOEXEC)}.is_open())
+            ++out.back();
+    }
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("the kernel chooses the attended sockets of a group and no other", "[master][listener]")
+{
+    listener group{"127.0.0.1:0", 5};
+    for (auto const& attended : std::vector<std::vector<bool>>{{true, false, false, false, false},
+                                                               {false, false, false, false, true},
+                                                               {false, true, false, true, false},
+                                                               {true, true, false, false, true},
+                                                               {true, true, true, true, true}}) {
+        group.steer(attended);
+        std::vector<handle> clients;
+        for (int i = 0; i < 160; ++i)
+            clients.push_back(connect_to(group));
+        auto const waiting = waiting_at(group);
+        CHECK(std::accumulate(waiting.begin(), waiting.end(), 0) == 160);
+        for (std::size_t at = 0; at < waiting.size(); ++at)
+            CHECK((waiting[at] > 0) == attended[at]); // of 160, none on one of five is no draw
+    }
+
+    group.steer(std::vector<bool>(5)); // nobody: it stays as it is
+    handle const one = connect_to(group);
+    auto const waiting = waiting_at(group);
+    CHECK(std::accumulate(waiting.begin(), waiting.end(), 0) == 1);
+}
+
+TEST_CASE("a group grows by sockets that are attended like the others", "[master][listener]")
+{
+    auto const first = GENERATE(1U, 3U);
+    listener group{"127.0.0.1:0", first};
+    group.grow(first); // has them already
+    CHECK(group.sockets().size() == first);
+    group.steer(std::vector<bool>(first, true));
+    group.grow(5);
+    REQUIRE(group.sockets().size() == 5);
+    group.steer({false, false, false, false, true});
     std::vector<handle> clients;
     for (int i = 0; i < 16; ++i)
         clients.push_back(connect_to(group));
-    for (int i = 0; i < 16; ++i)
-        CHECK(handle{::accept4(group.socket_for(1)->get(), nullptr, nullptr, SOCK_CLOEXEC)}
-                  .is_open());
+    CHECK(waiting_at(group) == std::vector{0, 0, 0, 0, 16});
+    CHECK(group.socket_for(7) == group.socket_for(2));
+}
+
+TEST_CASE("a handshake that has begun stays with its socket, whatever is steered meanwhile",
+          "[master][listener]")
+{
+    listener group{"127.0.0.1:0", 2};
+    for (auto const& socket : group.sockets()) { // not complete before the client's first byte
+        int const seconds = 30;
+        REQUIRE(::setsockopt(socket->get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+                             sizeof seconds) == 0);
+    }
+    group.steer({false, true});
+    handle const client = connect_to(group);
+    group.steer({true, false});
+    group.grow(3);
+    group.steer({true, false, true});
+    REQUIRE(::send(client.get(), "x", 1, MSG_NOSIGNAL) == 1);
+    handle const taken{::accept4(group.sockets()[1]->get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    REQUIRE(taken.is_open());
+    char byte = 0;
+    CHECK(::recv(taken.get(), &byte, 1, 0) == 1);
 }
 
 TEST_CASE("a unix listener makes its file and removes it", "[master][listener]")
@@ -291,14 +358,24 @@ TEST_CASE("an address is free again as soon as its listener is gone", "[master][
 
 TEST_CASE("a seat without a socket of its own shares a sibling's", "[master][listener]")
 {
+    auto const before = test::descriptor_count();
     listener group{"127.0.0.1:0", 2};
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    rlimit full = limit;
+    full.rlim_cur = static_cast<rlim_t>(group.sockets().back()->get()) + 1;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &full) == 0); // whatever is free is below: fill it
+    std::vector<handle> fillers;
+    while (fillers.emplace_back(::dup(0)).is_open()) {
+    }
+    group.grow(4);
+    fillers.clear();
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+
+    CHECK(group.sockets().size() == 2);
     CHECK(group.socket_for(2) == group.socket_for(0));
     CHECK(group.socket_for(3) == group.socket_for(1));
-    CHECK(group.take_seat(7) == nullptr);
-
-    auto const taken = group.take_seat(1);
-    REQUIRE(taken != nullptr);
-    CHECK(group.socket_for(1) == group.socket_for(0));
-    CHECK(group.take_seat(1) == nullptr);
-    CHECK(group.take_seat(0) == nullptr); // the last one stays
+    group.grow(4); // who shares goes on sharing
+    CHECK(group.sockets().size() == 2);
+    CHECK(test::descriptor_count() == before + 2);
 }

@@ -117,11 +117,6 @@ void checker::check(order::serve const& it)
     serves_[it.seat] = *it.id;
 }
 
-void checker::check(order::retire const& it)
-{
-    must(serves_.count(it.seat) == 0, "a seat is retired while it is served");
-}
-
 void checker::check(order::reap const& it)
 {
     auto const& one = known(it.id);

@@ -61,7 +61,6 @@ class checker
     void check(order::stop const& it);
     void check(order::signal const& it);
     void check(order::serve const& it);
-    void check(order::retire const& it);
     void check(order::reap const& it);
     void check(order::tell const& it);
     void check(order::verdict const& it);

@@ -76,7 +76,6 @@ TEST_CASE("the checker notices what must not be", "[simulation]")
     CHECK_THROWS(eyes.ordered(order::fork{9, 1, 1, 0}));           // a seat nobody wants
     CHECK_THROWS(eyes.ordered(order::stop{1, 1s, 0s}));            // while it serves
     CHECK_THROWS(eyes.ordered(order::serve{0, std::nullopt}));     // without an excuse
-    CHECK_THROWS(eyes.ordered(order::retire{0}));                  // while it is served
     CHECK_THROWS(eyes.ordered(order::reap{1, 0}));                 // while it lives
     CHECK_THROWS(eyes.ordered(fact_of(1, fact::ready)));           // twice
     CHECK_THROWS(eyes.ordered(fact_of(1, fact::exit)));            // before the channel was read
