@@ -97,19 +97,43 @@ send_status worker_life::send(protocol::from_master message, std::vector<shared_
     if (started_ && !channel_open_)
         return send_status::closed;
     waiting_.emplace_back(std::move(message), std::move(handles));
-    if (said_hello_)
-        send_waiting();
+    if (said_hello_ && !send_waiting())
+        return send_status::closed;
     return waiting_.empty() ? send_status::sent : send_status::queued;
 }
 
-void worker_life::send_waiting()
+// False when nothing more can be sent.
+bool worker_life::send_waiting()
 {
-    while (!waiting_.empty()) {
+    for (; !waiting_.empty(); waiting_.pop_front()) {
         auto const& [message, handles] = waiting_.front();
-        if (channel_->send(message, handles) == send_status::would_block)
-            return when_drained();
-        waiting_.pop_front();
+        switch (channel_->send(message, handles)) {
+        case send_status::would_block:
+            when_drained();
+            return true;
+        case send_status::closed:
+            waiting_.clear();
+            unheard();
+            return false;
+        default:
+            break;
+        }
     }
+    return true;
+}
+
+// It takes nothing more, and what it has said before is still to be read. A channel that has ended
+// is about to say so; who has closed one half of it alone cannot be told anything, not even to
+// leave.
+void worker_life::unheard()
+{
+    if (!channel_open_ || !process_alive_ || std::exchange(is_unheard_, true))
+        return;
+    last_word_.expires_after(last_word);
+    last_word_.async_wait([self = shared_from_this()](boost::system::error_code failed) {
+        if (!failed && self->channel_open_ && self->owner_ != nullptr)
+            self->owner_->on_broken(*self, "broke the protocol: it reads no more");
+    });
 }
 
 send_status worker_life::say(datum const& body, std::vector<passed_handle> handles)
@@ -221,8 +245,8 @@ void worker_life::send_connections()
         case send_status::would_block:
             full_ = true;
             return when_drained();
-        default: // closed: its end is being noticed
-            return;
+        default:
+            return unheard();
         }
     }
 }
@@ -231,8 +255,12 @@ bool worker_life::relay(protocol::change const& change)
 {
     if (!watches_changes_ || !is_connected())
         return true;
-    return channel_->queued_bytes() < relay_bytes_max &&
-           channel_->send(change) != send_status::would_block;
+    if (channel_->queued_bytes() >= relay_bytes_max)
+        return false;
+    auto const status = channel_->send(change);
+    if (status == send_status::closed)
+        unheard();
+    return status != send_status::would_block;
 }
 
 void worker_life::when_drained()
@@ -241,8 +269,9 @@ void worker_life::when_drained()
         return;
     channel_->async_drained([self = shared_from_this()](boost::system::error_code failed) {
         self->waits_for_drain_ = false;
-        if (!failed && self->owner_ != nullptr)
-            self->drained();
+        if (self->owner_ == nullptr)
+            return;
+        failed ? self->unheard() : self->drained();
     });
 }
 

@@ -122,7 +122,8 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     using outgoing = std::pair<protocol::from_master, std::vector<shared_handle>>;
     messenger::carrier carrier();
     send_status send(protocol::from_master message, std::vector<shared_handle> handles = {});
-    void send_waiting();
+    bool send_waiting();
+    void unheard();
     void receive();
     void hear(protocol::envelope<protocol::from_worker> in);
     void heard(protocol::hello const& said);
@@ -160,6 +161,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     bool watches_changes_ = false;
     bool full_ = false;         // the channel has refused a connection and is draining
     bool refused_word_ = false; // and the application has not heard yet that there is room
+    bool is_unheard_ = false;   // it has stopped reading
     bool parting_ = false;      // disconnect() has been called
     bool flushed_ = false;      // and all that was said has arrived
     bool waits_for_drain_ = false;

@@ -3,7 +3,7 @@
 // "seat N id M pid P" and sends back what it reads. Words on its command line make it misbehave:
 //
 //   die-before-ready=CODE  hang-before-ready  refuse  wrong-version  no-hello  bad-frame
-//   close-channel  ignore-stop  spin  no-ack  reject  changes=N  watch  start-sleep
+//   close-channel  deaf  ignore-stop  spin  no-ack  reject  changes=N  watch  start-sleep
 //   complain=LINES  grandchild-holds-output  reject=TIMES  bogus-accept  bogus-reject
 //   leave-at-hand-off (the first worker alone: when it has a client and is passed another)
 //
@@ -183,6 +183,8 @@ class plain_worker
             ::dup2(handles.front().get(), STDERR_FILENO);
         for (std::uint32_t index = 0; index < said.listeners; ++index)
             channel_.send(protocol::listening{index});
+        if (has("deaf"))
+            ::shutdown(descriptor_, SHUT_RD);
         channel_.send(protocol::ready{});
         for (auto& one : listeners_)
             accept(*one);
@@ -204,6 +206,8 @@ class plain_worker
             ::shutdown(descriptor_, SHUT_RDWR);
             ::pause();
         }
+        if (has("deaf"))
+            ::pause();
         while (has("spin")) {
         }
     }

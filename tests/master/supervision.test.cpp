@@ -3,6 +3,7 @@
 #include "plain_cluster.hpp"
 #include "support/catch.hpp"
 #include "support/descriptor_count.hpp"
+#include "support/program.hpp"
 
 #include <algorithm>
 #include <array>
@@ -341,4 +342,29 @@ TEST_CASE("forty workers that die at once are all reaped and replaced",
     REQUIRE(it.until_over());
     siginfo_t info{};
     CHECK(::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0); // no child is left
+}
+
+TEST_CASE("a worker that has stopped reading is ended and replaced when something is sent to it",
+          "[master][supervision][cluster]")
+{
+    plain_cluster it{plain_options(2), {"deaf@0"}};
+    REQUIRE(it.until_ready());
+    auto const deaf = it.pid(0);
+    it.master->broadcast(1);
+    REQUIRE(it.until([&] { return it.worker(0).starts > 1; }));
+    CHECK(test::is_gone(deaf));
+    CHECK(it.worker(1).starts == 1);
+}
+
+TEST_CASE("connections for a worker that has stopped reading are served by a sibling",
+          "[master][supervision][cluster]")
+{
+    auto settings = plain_options(2);
+    settings.dispatch = dispatch_policy::round_robin;
+    plain_cluster it{std::move(settings), {"deaf@0"}};
+    REQUIRE(it.until_ready());
+    for (int i = 0; i < 8; ++i) {
+        plain_client client{it};
+        CHECK(client.seat() == 1);
+    }
 }
