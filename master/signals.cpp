@@ -1,7 +1,6 @@
 #include "signals.hpp"
 
 #include <algorithm>
-#include <boost/system/error_code.hpp>
 #include <covey/protocol/handle.hpp>
 #include <fcntl.h>
 #include <utility>
@@ -16,6 +15,14 @@ signal_row const* row_of(int number)
         std::find_if(signal_table.begin(), signal_table.end(),
                      [&](signal_row const& row) { return row.number == number; });
     return found == signal_table.end() ? nullptr : found;
+}
+
+std::array<int, signal_table.size()> all_numbers()
+{
+    std::array<int, signal_table.size()> out{};
+    std::transform(signal_table.begin(), signal_table.end(), out.begin(),
+                   [](signal_row const& row) { return row.number; });
+    return out;
 }
 
 bool is_stop(signal_wish wish)
@@ -54,35 +61,18 @@ std::optional<signal_wish> signal_reader::read(time_point now, int number, surro
     return wish;
 }
 
-signal_orders::signal_orders(net::any_io_executor executor, std::function<void(int)> order)
-    : signals_{executor}
-    , order_{std::make_shared<std::function<void(int)>>(std::move(order))}
+signal_orders::signal_orders(net::any_io_executor const& executor, std::function<void(int)> order)
+    : signals_{executor, all_numbers(), std::move(order)}
 {
-    for (auto const& row : signal_table)
-        signals_.add(row.number);
     struct sigaction ignore
     {};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &ignore, &pipe_before_);
-    wait();
 }
 
 signal_orders::~signal_orders()
 {
     ::sigaction(SIGPIPE, &pipe_before_, nullptr);
-}
-
-void signal_orders::wait()
-{
-    // The handler may be in the loop's queue when this object goes: order_ tells.
-    signals_.async_wait(
-        [this, order = std::weak_ptr{order_}](boost::system::error_code failed, int number) {
-            auto const alive = order.lock();
-            if (failed || !alive)
-                return;
-            wait();
-            (*alive)(number);
-        });
 }
 
 } // namespace covey::supervision

@@ -6,11 +6,10 @@
 
 #include <array>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <chrono>
+#include <covey/protocol/signal_watch.hpp>
 #include <csignal>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -82,17 +81,15 @@ class signal_reader
 class signal_orders
 {
   public:
-    // `order` is called from the loop, once for every signal noticed.
-    signal_orders(net::any_io_executor executor, std::function<void(int number)> order);
+    // `order` is called from the loop, once for every signal noticed. Make it in the thread that
+    // runs the loop. Throws system_error when the signals cannot be watched.
+    signal_orders(net::any_io_executor const& executor, std::function<void(int number)> order);
     ~signal_orders(); // puts SIGPIPE back as it was
     signal_orders(signal_orders const&) = delete;
     signal_orders& operator=(signal_orders const&) = delete;
 
   private:
-    void wait();
-
-    net::signal_set signals_;
-    std::shared_ptr<std::function<void(int)>> order_;
+    protocol::signal_watch signals_;
     struct sigaction pipe_before_
     {};
 };

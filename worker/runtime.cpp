@@ -9,12 +9,13 @@
 #include "pulse.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/protocol/channel.hpp>
 #include <covey/protocol/log.hpp>
+#include <covey/protocol/signal_watch.hpp>
 #include <covey/protocol/thrown.hpp>
 #include <covey/protocol/version.hpp>
 #include <covey/shm/participant.hpp>
@@ -79,7 +80,7 @@ struct runtime::core
     net::io_context loop{1};
     protocol::worker_channel channel;
     messenger talk{loop.get_executor(), carried_by(channel)};
-    net::signal_set signals{loop};
+    std::optional<protocol::signal_watch> signals;
     pid_t const parent = ::getppid();
     net::steady_timer parent_watch{loop};
 
@@ -327,11 +328,8 @@ int runtime::run()
     // A reader of standard error that goes away must not take workers with it.
     std::signal(SIGINT, SIG_IGN);
     std::signal(SIGPIPE, SIG_IGN);
-    parts.signals.add(SIGTERM);
-    parts.signals.async_wait([&parts](error_code stopped, int) {
-        if (!stopped)
-            parts.suicide("SIGTERM");
-    });
+    parts.signals.emplace(parts.loop.get_executor(), std::array{SIGTERM},
+                          [&parts](int) { parts.suicide("SIGTERM"); });
 
     parts.channel.send(protocol::hello{.version = protocol::version, .pid = ::getpid()});
     parts.converse();

@@ -83,3 +83,46 @@ TEST_CASE("a terminal's interrupt to every process of a cluster is one quick sto
     for (auto const pid : pids)
         CHECK(is_gone(pid));
 }
+
+TEST_CASE(
+    "a window's change makes every worker leave and the master stay, and the next one undoes it",
+    "[cluster][signals]")
+{
+    // Without a terminal, which would send the signal when its size changes.
+    cluster it{"/usr/bin/setsid", 2, {ECHO}};
+    auto const master = it.process.pid();
+    auto const before = it.workers();
+    it.process.signal(SIGWINCH);
+    REQUIRE(wait_until([&] { return it.workers().empty(); }));
+    auto waits = it.connect(); // in the backlog
+    waits.send(request_text("POST", "/", "hello"));
+    CHECK(it.workers().empty());
+    it.process.signal(SIGWINCH);
+    CHECK(waits.read().body == "hello");
+    CHECK(wait_until([&] { return it.workers().size() == 2; }));
+    for (auto const pid : it.workers())
+        CHECK(std::count(before.begin(), before.end(), pid) == 0);
+    CHECK_FALSE(is_gone(master));
+    it.process.signal(SIGTERM);
+    CHECK(it.process.wait_for_end() == 0);
+}
+
+TEST_CASE("a graceful stop finishes what is in flight, and the same signal again kills",
+          "[cluster][signals]")
+{
+    auto const number = GENERATE(SIGTERM, SIGQUIT);
+    CAPTURE(number);
+    cluster it{SANDBOX, 2, {"--drain-deadline", "60m"}};
+    auto quick = it.connect();
+    auto slow = it.connect();
+    quick.send(request_text("GET", "/slow?ms=500"));
+    slow.send(request_text("GET", "/slow?ms=3600000"));
+    REQUIRE(wait_until([&] { return it.has_logged("/slow?ms=3600000 begins"); }));
+    REQUIRE(wait_until([&] { return it.has_logged("/slow?ms=500 begins"); }));
+    it.process.signal(number);
+    CHECK(quick.read().body == "done");
+    CHECK(it.process.is_running());
+    it.process.signal(number);
+    CHECK(it.process.wait_for_end() == 0);
+    CHECK(slow.read().status == 0);
+}

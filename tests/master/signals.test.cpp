@@ -2,7 +2,16 @@
 #include <covey/master/signals.hpp>
 
 #include "support/catch.hpp"
+#include "support/wait_until.hpp"
 
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <set>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace covey;
 using namespace covey::supervision;
 using namespace std::chrono_literals;
 
@@ -57,4 +66,90 @@ TEST_CASE("a terminal's own signals are told from people's", "[master][signals]"
     CHECK(heard(SIGWINCH, {.has_terminal = true}) == std::nullopt); // its size has changed
     CHECK(heard(SIGHUP, {.has_terminal = true}) == signal_wish::reload);
     CHECK(heard(SIGHUP, {.lost_terminal = true}) == signal_wish::stop); // it is gone
+}
+
+namespace {
+
+// Turns the loop until as many signals have been heard.
+bool until_heard(net::io_context& loop, std::vector<int> const& heard, std::size_t count)
+{
+    return test::run_until(loop, [&] { return heard.size() >= count; });
+}
+
+} // namespace
+
+TEST_CASE("signals are heard in the loop while somebody takes them", "[master][signals]")
+{
+    sigset_t before;
+    REQUIRE(::pthread_sigmask(SIG_BLOCK, nullptr, &before) == 0);
+    struct sigaction ignored
+    {};
+    ignored.sa_handler = SIG_IGN; // as under nohup(1)
+    struct sigaction hup_before
+    {};
+    REQUIRE(::sigaction(SIGHUP, &ignored, &hup_before) == 0);
+
+    net::io_context loop{1};
+    std::vector<int> heard;
+    {
+        signal_orders const orders{loop.get_executor(),
+                                   [&](int number) { heard.push_back(number); }};
+        ::kill(::getpid(), SIGTERM);
+        REQUIRE(until_heard(loop, heard, 1));
+        ::kill(::getpid(), SIGHUP);
+        ::kill(::getpid(), SIGWINCH);
+        REQUIRE(until_heard(loop, heard, 3));
+        CHECK(std::set<int>(heard.begin(), heard.end()) == std::set{SIGTERM, SIGHUP, SIGWINCH});
+        ::kill(::getpid(), SIGTERM); // and nobody hears it any more
+    }
+    loop.restart();
+    loop.poll();
+    CHECK(heard.size() == 3);
+
+    struct sigaction hup
+    {};
+    REQUIRE(::sigaction(SIGHUP, &hup_before, &hup) == 0);
+    CHECK(hup.sa_handler == SIG_IGN);
+    sigset_t after;
+    REQUIRE(::pthread_sigmask(SIG_BLOCK, nullptr, &after) == 0);
+    for (auto const& row : signal_table)
+        CHECK(::sigismember(&after, row.number) == ::sigismember(&before, row.number));
+}
+
+TEST_CASE("a signal that comes to a thread that was there before is heard all the same",
+          "[master][signals]")
+{
+    std::atomic<bool> enough{false};
+    std::thread other{[&] {
+        while (!enough)
+            std::this_thread::yield();
+    }};
+    net::io_context loop{1};
+    std::vector<int> heard;
+    {
+        signal_orders const orders{loop.get_executor(),
+                                   [&](int number) { heard.push_back(number); }};
+        ::pthread_kill(other.native_handle(), SIGTERM);
+        CHECK(until_heard(loop, heard, 1));
+    }
+    enough = true;
+    other.join();
+    CHECK(heard == std::vector{SIGTERM});
+}
+
+TEST_CASE("whoever takes the signals may stop taking them when one is heard", "[master][signals]")
+{
+    net::io_context loop{1};
+    std::vector<int> heard;
+    std::optional<signal_orders> orders;
+    orders.emplace(loop.get_executor(), [&](int number) {
+        heard.push_back(number);
+        orders.reset();
+    });
+    ::kill(::getpid(), SIGTERM);
+    ::kill(::getpid(), SIGUSR1); // at the same time: forgotten
+    CHECK(until_heard(loop, heard, 1));
+    loop.restart();
+    loop.poll();
+    CHECK(heard.size() == 1);
 }
