@@ -116,7 +116,7 @@ struct finish
 } // namespace order
 
 using order_to_do =
-    std::variant<order::fork, order::stop, order::signal, order::serve, order::reap,
-                 order::tell, order::verdict, order::look, order::announce, order::finish>;
+    std::variant<order::fork, order::stop, order::signal, order::serve, order::reap, order::tell,
+                 order::verdict, order::look, order::announce, order::finish>;
 
 } // namespace covey::supervision

@@ -90,8 +90,8 @@ struct worker_block
     alignas(line_bytes) std::atomic<std::int64_t> pid;
     word id;
     half_word generation;
-    half_word open; // 1: a worker has it
-    half_word seat; // in the cluster: two workers of one seat have a block each
+    half_word open;        // 1: a worker has it
+    half_word seat;        // in the cluster: two workers of one seat have a block each
     half_word passed_over; // 1: the worker had the turn and stood; ends when it moves (turn.hpp)
 
     // Written by the worker, read by the master.
