@@ -6,6 +6,9 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 using namespace covey;
 using namespace covey::test;
@@ -25,6 +28,30 @@ TEST_CASE("exec collects what a command writes, and tells how it ended",
     CHECK(it.exec("-e").second.status.code == 127); // a command, not an option of the shell
     CHECK_FALSE(has_children());
     CHECK(test::descriptor_count() == before);
+}
+
+TEST_CASE("a status tells whether a core was dumped", "[master][process][cluster]")
+{
+    namespace fs = std::filesystem;
+    std::string pattern;
+    std::getline(std::ifstream{"/proc/sys/kernel/core_pattern"} >> std::ws, pattern);
+    char name[] = "/tmp/covey-core-XXXXXX";
+    fs::path const directory{::mkdtemp(name)};
+    process_loop it;
+    auto const aborted = [&](std::string const& limit) {
+        return it.exec("ulimit -c " + limit + "; kill -ABRT $$", {.directory = directory.string()})
+            .second.status;
+    };
+    auto const bare = aborted("0");
+    auto const dumped = aborted("unlimited");
+    CHECK(bare.signal == SIGABRT);
+    CHECK(dumped.signal == SIGABRT);
+    if (pattern.find_first_of("|/") == pattern.npos) { // else it went elsewhere
+        CHECK_FALSE(bare.core);
+        CHECK(dumped.core == !fs::is_empty(directory));
+        CHECK(dumped.text().ends_with(dumped.core ? ", core dumped" : ")"));
+    }
+    fs::remove_all(directory);
 }
 
 TEST_CASE("exec_file hands words to a program as they are", "[master][process][cluster]")
