@@ -18,8 +18,8 @@ WORKERS = 2
 
 # Of each lane: connections a second, and the same with "-first" and "-cpu".
 LANES = {"reuseport": "nginx-reuseport", "shared": "nginx-shared", "least_loaded": "reuseport",
-         "hash": "least_loaded",
-         "round_robin": "node-round_robin", "nginx-reuseport": None, "nginx-shared": None,
+         "round_robin": "node-round_robin", "hash": "least_loaded",
+         "nginx-reuseport": None, "nginx-shared": None,
          "node-round_robin": None, "node-none": None}
 # name: unit, baseline, samples; None: no samples but one figure a round
 TRIALS = {"pass-covey": ("handles/s", "pass-raw", None),
