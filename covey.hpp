@@ -11,7 +11,9 @@
 #include <covey/shm/leader.hpp>
 #include <covey/shm/lock.hpp>
 #include <covey/shm/map.hpp>
+#include <covey/shm/queue.hpp>
 #include <covey/shm/rate_limiter.hpp>
+#include <covey/shm/ring.hpp>
 #include <covey/shm/text.hpp>
 #include <covey/shm/value.hpp>
 #include <covey/worker/http/event_stream.hpp>

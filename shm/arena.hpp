@@ -51,11 +51,22 @@ class arena
     {
         return field.cells + cell * field.cell_bytes;
     }
+    lane_head& lane(field_plan const& field, std::uint32_t block) const
+    {
+        return at<lane_head>(field.lanes + block * field.lane_bytes);
+    }
+    // The words of a lane's entry: revision, row.
+    std::uint64_t* lane_entry(field_plan const& field, std::uint32_t block,
+                              std::uint64_t number) const
+    {
+        return &at<std::uint64_t>(field.lanes + block * field.lane_bytes + sizeof(lane_head) +
+                                  number % field.entries() * field.entry_words() * sizeof(word));
+    }
     // The words of a slot: revision, key, row.
     std::uint64_t* slot(std::uint64_t cell, field_plan const& field, std::uint64_t generation) const
     {
         return reinterpret_cast<std::uint64_t*>(base_ + cell + sizeof(cell_head)) +
-               (generation & 1) * field.slot_words();
+               (generation & field.slot_mask) * field.slot_words();
     }
 
   private:

@@ -47,6 +47,24 @@ struct value_change
     change_kind kind = change_kind::put;
 };
 
+// A row that was appended to a ring. At a resync rows were missed; the ring's rows follow.
+template <class Row>
+struct ring_change
+{
+    std::optional<Row> after{};
+    std::uint64_t revision = 0;
+    change_kind kind = change_kind::put;
+};
+
+// An item of a queue waits: it was pushed (`id` is `revision`), or has come back. A resync means
+// that some were missed and nothing follows: pop until the queue is empty.
+struct queue_change
+{
+    std::uint64_t id = 0;
+    std::uint64_t revision = 0;
+    change_kind kind = change_kind::put;
+};
+
 // A counter's new total.
 struct counter_change
 {

@@ -22,6 +22,9 @@ change_kind change_of(intent_kind kind)
         return change_kind::evict;
     case intent_kind::update:
     case intent_kind::insert:
+    case intent_kind::give_back:
+    case intent_kind::lease: // these two are told to nobody
+    case intent_kind::acknowledge:
         break;
     }
     return change_kind::put;

@@ -11,8 +11,7 @@ namespace covey::shm {
 inline word& lane_of(arena const& memory, field_plan const& field, std::uint32_t block,
                      std::uint64_t index = 0)
 {
-    return memory.at<word>(field.lanes + block * std::uint64_t{field.lane_bytes} +
-                           index * sizeof(word));
+    return memory.at<word>(field.lanes + block * field.lane_bytes + index * sizeof(word));
 }
 
 inline word& shared_word_of(arena const& memory, field_plan const& field)
@@ -57,6 +56,8 @@ inline std::uint64_t sample_of(arena const& memory, field_plan const& field)
     case field_kind::histogram: // read as a whole, not watched
     case field_kind::value:
     case field_kind::map:
+    case field_kind::ring:
+    case field_kind::queue:
         break;
     }
     return 0;

@@ -15,7 +15,7 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 4;
+inline constexpr std::uint32_t layout_version = 5;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
 inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
@@ -60,12 +60,22 @@ static_assert(sizeof(header) <= 4096);
 
 // What a writer is about to do, so that whoever finds it dead can finish it or take it back.
 // `state` is the last store of arming and the first of disarming.
-// Expire and evict are erasures for another reason.
-enum class intent_kind : std::uint32_t { update = 1, insert = 2, erase = 3, expire = 4, evict = 5 };
+// Expire and evict are erasures for another reason; the last three are a queue's.
+enum class intent_kind : std::uint32_t {
+    update = 1,
+    insert = 2, // of a row; of an item: its push
+    erase = 3,
+    expire = 4,
+    evict = 5,
+    lease = 6, // of an item: its pop
+    give_back = 7,
+    acknowledge = 8,
+};
 
+// A row is gone, and that is announced.
 constexpr bool removes(intent_kind kind)
 {
-    return kind >= intent_kind::erase;
+    return kind == intent_kind::erase || kind == intent_kind::expire || kind == intent_kind::evict;
 }
 
 struct intent
@@ -79,7 +89,8 @@ struct intent
     word commit_word; // offset of the word whose store is the commit
     word target;      // what that word holds once committed; it never holds it before
     word cell;        // offset of the cell that is written or freed
-    word mark;        // the cell's owner, as of this operation: who may free it
+    word mark;        // the cell's owner, as of this operation: who may free it; of an item that is
+                      // leased or given back: its lease, once committed
 };
 static_assert(sizeof(intent) == 64);
 
@@ -139,6 +150,21 @@ struct clock_block
     alignas(line_bytes) word hand;        // the cell it stands at
     alignas(line_bytes) word next_expiry; // no row is over before; 0: nobody knows
 };
+
+// A queue's derived part, written under its lock.
+struct queue_block
+{
+    alignas(line_bytes) word last; // the newest item's cell + 1; means nothing in an empty chain
+    word rows_next;                // how many items wait once the operation under way is committed
+};
+
+// The head of a block's lane of a ring; capacity + 1 entries follow, each: revision, row words.
+struct lane_head
+{
+    alignas(line_bytes) word claimed; // stored before an entry is overwritten
+    word tail;                        // stored after: that is the append
+};
+static_assert(sizeof(lane_head) == line_bytes);
 
 // The head of a cell; two slots follow, each: revision, key words, row words.
 struct cell_head

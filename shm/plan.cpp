@@ -38,6 +38,35 @@ class cursor
     std::uint64_t next_ = 0;
 };
 
+void size_words(field_plan& out, std::string const& name)
+{
+    auto const words = out.kind == field_kind::histogram ? out.capacity + 1 : 1;
+    if (words > lane_words_max)
+        throw std::invalid_argument{"field " + name + ": a histogram has at most " +
+                                    std::to_string(lane_words_max - 1) + " buckets"};
+    out.lane_bytes = whole_lines(words * sizeof(word));
+}
+
+void size_cells(field_plan& out)
+{
+    bool const queue = out.kind == field_kind::queue;
+    out.slot_mask = queue ? 0 : 1; // an item never changes
+    auto const slots = std::uint64_t{out.slot_mask} + 1;
+    out.cell_bytes = static_cast<std::uint32_t>(
+        whole_lines(sizeof(cell_head) + slots * out.slot_words() * sizeof(word)));
+    auto const change_words = std::uint64_t{out.key_words} + out.row_words;
+    out.row_in_record = !queue && sizeof(record) + 8 * change_words <= record_bytes_max;
+    out.shard_count = 1;
+    if (out.kind != field_kind::map)
+        return;
+    // Two buckets a row keep chains at 1.25 cells on average.
+    out.bucket_bits = static_cast<std::uint32_t>(std::bit_width(2 * out.capacity - 1));
+    auto const shards =
+        std::bit_floor(std::clamp(out.capacity / rows_per_shard, std::uint64_t{1}, shards_max));
+    out.shard_count = static_cast<std::uint32_t>(shards);
+    out.shard_shift = out.bucket_bits - static_cast<std::uint32_t>(std::countr_zero(shards));
+}
+
 field_plan sizes_of(field_description const& described)
 {
     field_plan out;
@@ -47,51 +76,45 @@ field_plan sizes_of(field_description const& described)
     out.capacity = described.capacity;
     out.keep = described.keep;
     if (!has_rows(described.kind)) {
-        auto const words = described.kind == field_kind::histogram ? out.capacity + 1 : 1;
-        if (words > lane_words_max)
-            throw std::invalid_argument{"field " + described.name + ": a histogram has at most " +
-                                        std::to_string(lane_words_max - 1) + " buckets"};
-        out.lane_bytes = static_cast<std::uint32_t>(whole_lines(words * sizeof(word)));
+        size_words(out, described.name);
         return out;
     }
     if (out.capacity == 0 || out.capacity > capacity_max)
         throw std::invalid_argument{"field " + described.name + ": capacity must be 1 to " +
                                     std::to_string(capacity_max)};
-    auto const bytes = sizeof(cell_head) + 16 * std::uint64_t{out.slot_words()};
-    out.cell_bytes = static_cast<std::uint32_t>(whole_lines(bytes));
-    out.row_in_record =
-        sizeof(record) + 8 * (std::uint64_t{out.key_words} + out.row_words) <= record_bytes_max;
-    if (described.kind == field_kind::map) {
-        // Two buckets a row keep chains at 1.25 cells on average.
-        out.bucket_bits = static_cast<std::uint32_t>(std::bit_width(2 * out.capacity - 1));
-        auto const shards =
-            std::bit_floor(std::clamp(out.capacity / rows_per_shard, std::uint64_t{1}, shards_max));
-        out.shard_count = static_cast<std::uint32_t>(shards);
-        out.shard_shift = out.bucket_bits - static_cast<std::uint32_t>(std::countr_zero(shards));
-    } else
-        out.shard_count = 1;
+    if (has_cells(described.kind))
+        size_cells(out);
+    else
+        out.lane_bytes =
+            whole_lines(sizeof(lane_head) + out.entries() * out.entry_words() * sizeof(word));
     return out;
 }
 
 void place(field_plan& field, std::uint32_t blocks, cursor& next)
 {
     field.subscribers = next.take(sizeof(block_set));
-    if (!has_rows(field.kind)) {
+    if (!has_cells(field.kind)) {
         bool const shared = field.kind == field_kind::rate_limiter ||
                             field.kind == field_kind::lock || field.kind == field_kind::leader;
         if (shared)
             field.shared_word = next.take(field.lane_bytes);
         else
-            field.lanes = next.take(blocks * std::uint64_t{field.lane_bytes});
+            field.lanes = next.take(blocks * field.lane_bytes);
         return;
     }
     field.shards = next.take(field.shard_count * sizeof(shard_block));
-    if (field.kind == field_kind::map) {
+    if (field.kind != field_kind::value) {
         field.buckets = next.take(sizeof(word) << field.bucket_bits);
         field.free_hints = next.take((field.capacity + 63) / 64 * sizeof(word));
+    }
+    if (field.kind == field_kind::map) {
         field.clock = next.take(sizeof(clock_block));
         if (field.keep.full == when_full::evict)
             field.visited = next.take((field.capacity + 63) / 64 * sizeof(word));
+    }
+    if (field.kind == field_kind::queue) {
+        field.leases = next.take(field.capacity * sizeof(word));
+        field.ends = next.take(sizeof(queue_block));
     }
     field.cells = next.take(field.capacity * field.cell_bytes);
 }

@@ -22,12 +22,13 @@ struct field_plan
 
     std::uint64_t subscribers = 0; // block_set: blocks that want to be rung for this field
 
-    // words: a lane a block, or one for all (lanes.hpp)
+    // words: a lane a block, or one for all (lanes.hpp); a ring: a lane of rows (row_lanes.hpp)
     std::uint64_t lanes = 0;
-    std::uint32_t lane_bytes = 0; // whole lines
+    std::uint64_t lane_bytes = 0; // whole lines
     std::uint64_t shared_word = 0;
 
-    // value and map: a value is a map of one cell, one shard and no buckets
+    // value, map and queue: a value is a map of one cell, one shard and no buckets; a queue is one
+    // of one shard and one bucket, whose chain is the items that wait (fifo.hpp)
     std::uint64_t shards = 0; // shard_block[shard_count]
     std::uint32_t shard_count = 0;
     std::uint32_t bucket_bits = 0;
@@ -36,11 +37,18 @@ struct field_plan
     std::uint64_t free_hints = 0;  // word[(capacity + 63) / 64], a bit a cell
     std::uint64_t cells = 0;
     std::uint32_t cell_bytes = 0;
-    std::uint64_t clock = 0;   // clock_block, of a map that expires or evicts
-    std::uint64_t visited = 0; // word[(capacity + 63) / 64], a bit a cell, of a map that evicts
+    std::uint64_t clock = 0;     // clock_block, of a map that expires or evicts
+    std::uint64_t visited = 0;   // word[(capacity + 63) / 64], a bit a cell, of a map that evicts
+    std::uint32_t slot_mask = 1; // generation & slot_mask is the slot that counts; 0: there is one
+
+    // queue
+    std::uint64_t leases = 0; // word[capacity]
+    std::uint64_t ends = 0;   // queue_block
 
     // Revision, key, row, and when it is over.
     std::uint32_t slot_words() const { return 1 + key_words + row_words + (keep.expires ? 1 : 0); }
+    std::uint32_t entry_words() const { return 1 + row_words; } // of a ring
+    std::uint64_t entries() const { return capacity + 1; }      // of a ring's lane
 };
 
 struct plan

@@ -2,6 +2,8 @@
 
 #include "assert.hpp"
 #include "commit.hpp"
+#include "fifo.hpp"
+#include "free_cells.hpp"
 #include "link.hpp"
 
 #include <algorithm>
@@ -31,15 +33,23 @@ bool plausible(arena const& memory, intent_copy const& what)
         field.buckets != 0 && what.commit_word >= field.buckets &&
         what.commit_word < field.buckets + (sizeof(word) << field.bucket_bits) &&
         what.commit_word % sizeof(word) == 0;
+    bool const in_queue = field.kind == field_kind::queue;
     switch (what.kind) {
     case intent_kind::update:
-        return what.commit_word == what.cell;
+        return !in_queue && what.commit_word == what.cell;
     case intent_kind::insert:
-        return bucket_word;
+        return bucket_word || (in_queue && cell_word);
     case intent_kind::erase:
     case intent_kind::expire:
     case intent_kind::evict:
-        return cell_word || bucket_word;
+        return !in_queue && (cell_word || bucket_word);
+    case intent_kind::lease:
+        return in_queue && bucket_word;
+    case intent_kind::give_back:
+        return in_queue && (cell_word || bucket_word);
+    case intent_kind::acknowledge:
+        return in_queue &&
+               what.commit_word == field.leases + into / field.cell_bytes * sizeof(word);
     }
     return false;
 }
@@ -71,8 +81,11 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
     auto const& field = memory.places().fields[what.field];
     auto& commit_word = memory.at<word>(what.commit_word);
     bool const committed = commit_word.load(std::memory_order_acquire) == what.target;
-    if (committed && !announced(memory, block, what.operation))
+    bool const silent = what.kind == intent_kind::lease || what.kind == intent_kind::acknowledge;
+    if (committed && !silent && !announced(memory, block, what.operation))
         announce(memory, block, what);
+    if (committed && field.kind == field_kind::queue)
+        settle_item(memory, field, what);
     if (removes(what.kind) && committed) {
         auto& shard = memory.shard(field, what.shard);
         shard.erasures.fetch_add(1, std::memory_order_acq_rel); // one too many does no harm
@@ -88,16 +101,6 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
 }
 
 } // namespace
-
-void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell, std::uint64_t mark)
-{
-    // Fails when it was freed before, and perhaps taken again; the hint below may still be missing,
-    // and one too many does no harm.
-    memory.at<cell_head>(cell).owner.compare_exchange_strong(mark, 0, std::memory_order_acq_rel);
-    auto const number = (cell - field.cells) / field.cell_bytes;
-    memory.at<word>(field.free_hints + number / 64 * sizeof(word))
-        .fetch_or(std::uint64_t{1} << number % 64, std::memory_order_acq_rel);
-}
 
 std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard)
 {

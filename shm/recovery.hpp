@@ -47,10 +47,6 @@ using shard_guard = boost::interprocess::scoped_lock<shard_lock>;
 // The repair itself; this thread holds the inherited lock of the shard.
 void repair(arena const& memory, std::uint32_t field, std::uint32_t shard);
 
-// A cell's way back to the free ones: `mark` is the owner that lets go.
-void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell,
-               std::uint64_t mark);
-
 std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard);
 
 // The last 64 repairs, oldest first.

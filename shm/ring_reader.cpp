@@ -56,7 +56,7 @@ bool ring_reader::copy(std::uint32_t ring, std::uint64_t number, record_copy& in
 bool ring_reader::read(std::vector<record_copy>& into)
 {
     into.clear();
-    auto const newest = memory_.head().revision.load(std::memory_order_acquire);
+    newest_ = memory_.head().revision.load(std::memory_order_acquire);
     for (std::uint32_t ring = 0; ring != next_.size(); ++ring) {
         auto const tail = memory_.block(ring).ring_tail.load(std::memory_order_acquire);
         for (auto number = next_[ring]; number != tail; ++number) {
@@ -65,7 +65,7 @@ bool ring_reader::read(std::vector<record_copy>& into)
                 into.clear();
                 return false;
             }
-            if (one.revision > newest)
+            if (one.revision > newest_)
                 break;
             into.push_back(one);
             move(ring, number + 1);

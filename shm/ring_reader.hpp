@@ -35,7 +35,8 @@ class ring_reader
     // is read; skip_to_now() and look at the state.
     bool read(std::vector<record_copy>& into);
 
-    bool news() const; // some ring has records that were not read
+    std::uint64_t newest() const { return newest_; } // what is newer waits for the next read
+    bool news() const;                               // some ring has records that were not read
     void skip_to_now();
 
   private:
@@ -44,6 +45,7 @@ class ring_reader
 
     arena const& memory_;
     std::uint32_t reader_;
+    std::uint64_t newest_ = 0;
     std::vector<std::uint64_t> next_; // per ring: the number of the next record
 };
 

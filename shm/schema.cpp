@@ -27,6 +27,10 @@ std::string_view name(field_kind kind)
         return "lock";
     case field_kind::leader:
         return "leader";
+    case field_kind::ring:
+        return "ring";
+    case field_kind::queue:
+        return "queue";
     }
     return "unknown";
 }
@@ -39,7 +43,7 @@ std::string schema::text() const
         if (!field.key_type.empty())
             out.append(field.key_type).append(" -> ");
         out.append(field.row_type);
-        if (field.kind == field_kind::map)
+        if (has_rows(field.kind) && field.kind != field_kind::value)
             out.append(", capacity ").append(std::to_string(field.capacity));
         if (field.keep.expires)
             out.append(", expires");

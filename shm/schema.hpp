@@ -25,13 +25,21 @@ enum class field_kind : std::uint8_t {
     rate_limiter = 8,
     lock = 9,
     leader = 10,
+    ring = 11,
+    queue = 12,
 };
 std::string_view name(field_kind kind);
 
-// Rows with revisions, whose changes are announced; the others are words that are sampled.
+// Rows in cells, each written under a lock.
+constexpr bool has_cells(field_kind kind)
+{
+    return kind == field_kind::value || kind == field_kind::map || kind == field_kind::queue;
+}
+
+// Rows with revisions, whose changes are told one by one; the others are words that are sampled.
 constexpr bool has_rows(field_kind kind)
 {
-    return kind == field_kind::value || kind == field_kind::map;
+    return has_cells(kind) || kind == field_kind::ring;
 }
 
 struct field_description
@@ -42,7 +50,7 @@ struct field_description
     std::string row_type{};
     std::uint32_t key_bytes = 0;          // at most, as bytes in a cell; a multiple of 8
     std::uint32_t row_bytes = 0;          // as bytes in a cell; a multiple of 8
-    std::uint64_t capacity = 0;           // rows; of a histogram: buckets
+    std::uint64_t capacity = 0;           // rows, items; of a histogram: buckets
     std::vector<std::uint64_t> initial{}; // a value's first row, as words
     std::string scale{};                  // of a histogram, in the schema's text
     retention keep{};                     // of a map

@@ -6,6 +6,7 @@
 #include "doorbell.hpp"
 #include "error.hpp"
 #include "fenced_word.hpp"
+#include "fifo.hpp"
 #include "lanes.hpp"
 #include "recovery.hpp"
 #include "turn.hpp"
@@ -52,7 +53,7 @@ void initialise_field(shm::arena const& memory, shm::field_plan const& field,
 {
     for (std::uint32_t shard = 0; shard != field.shard_count; ++shard)
         memory.shard(field, shard).lock.initialise();
-    if (field.kind == field_kind::map) {
+    if (field.free_hints != 0) {
         for (std::uint64_t cell = 0; cell != field.capacity; ++cell)
             memory.at<shm::word>(field.free_hints + cell / 64 * sizeof(shm::word))
                 .fetch_or(std::uint64_t{1} << cell % 64, std::memory_order_relaxed);
@@ -185,9 +186,9 @@ void take_back(shm::arena const& memory, shm::field_plan const& field, std::uint
 bool segment::reap_block(std::uint32_t block, doorbells const& bells)
 {
     auto& its = memory_->block(block);
+    auto const& fields = memory_->places().fields;
     if (its.intent.armed.load(std::memory_order_acquire) != 0) {
         auto const what = shm::read_intent(its.intent);
-        auto const& fields = memory_->places().fields;
         if (what.field < fields.size() && what.shard < fields[what.field].shard_count) {
             shm::shard_lock lock{*memory_, what.field, what.shard};
             if (!lock.try_lock_once()) // inherits and repairs, or somebody else is at it
@@ -197,8 +198,11 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
         // Repaired. Were it armed still, its writer had written it without the lock.
         its.intent.armed.store(0, std::memory_order_release);
     }
+    for (std::uint32_t i = 0; i != fields.size(); ++i)
+        if (fields[i].kind == field_kind::queue && !shm::return_leases(*memory_, i, block))
+            return false;
     shm::clear_block(memory_->head().armed, block);
-    for (auto const& field : memory_->places().fields) {
+    for (auto const& field : fields) {
         shm::clear_block(memory_->at<shm::block_set>(field.subscribers), block);
         take_back(*memory_, field, block);
     }

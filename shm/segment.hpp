@@ -46,7 +46,7 @@ struct block_owner
     std::uint32_t seat = 0; // in the cluster
 };
 
-// Rows that share a lock: a value, or one of the shards of a map's rows.
+// Rows that share a lock: a value, a queue, or one of the shards of a map's rows.
 struct region
 {
     std::uint32_t field = 0;
@@ -116,9 +116,10 @@ class segment
     // Before a worker starts: the block is its.
     void open_block(std::uint32_t block, block_owner const& owner);
 
-    // After it died: finishes or takes back what it was writing, clears its load and its
-    // subscriptions, wakes everybody. False when another process is repairing just now: call
-    // again a little later. Never blocks.
+    // After it died: finishes or takes back what it was writing, gives back what it had leased or
+    // held, clears its load and its subscriptions, wakes everybody. False when another process is
+    // repairing just now, or works in a queue that gets something back: call again a little later.
+    // Never blocks.
     bool reap_block(std::uint32_t block, doorbells const& bells);
 
     worker_load load_of(std::uint32_t block) const;

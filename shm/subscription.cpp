@@ -2,13 +2,16 @@
 
 #include "detail/participant_core.hpp"
 #include "doorbell.hpp"
+#include "lane_reader.hpp"
 #include "lanes.hpp"
 #include "ring_reader.hpp"
 #include "table.hpp"
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <map>
+#include <optional>
 #include <unistd.h>
 #include <vector>
 
@@ -22,11 +25,21 @@ struct watcher
     std::uint64_t told_sample = 0; // of a field without rows
 };
 
+// A row of a ring, copied into its field's batch.
+struct appended_row
+{
+    std::uint64_t revision = 0;
+    std::size_t field = 0; // in core::fields
+    std::uint64_t const* row = nullptr;
+};
+
 // Deques: a handler may subscribe to more while it is being called.
 struct watched_field
 {
     std::uint32_t index = 0;
-    shm::table rows; // where there are any
+    shm::table rows;                       // of a map or value
+    std::optional<shm::lane_reader> lanes; // of a ring
+    shm::lane_batch appended;
     std::deque<watcher> watchers;
     // Rows that a resync showed in a revision newer than its start: their records come later.
     std::map<std::vector<std::uint64_t>, std::uint64_t> shown;
@@ -59,8 +72,11 @@ struct subscription::core
     std::size_t tell(watched_field& field, raw_change const& raw);
     std::size_t tell(watched_field& field, shm::record_copy const& one);
     std::size_t tell_samples();
+    std::size_t read_lanes();
+    std::size_t tell_appended(std::uint64_t before);
     std::size_t resync();
     std::size_t show(watched_field& field);
+    bool news() const;
 
     participant::core& who;
     shm::arena const& memory;
@@ -71,6 +87,7 @@ struct subscription::core
     std::uint64_t resync_to = 0;
     std::deque<watched_field> fields;
     std::vector<shm::record_copy> batch;
+    std::deque<appended_row> appended; // of all rings, oldest first
     std::vector<std::uint64_t> slot;
     std::function<void()> post;
     bool posted = false; // an own change has asked for a dispatch that has not come yet
@@ -106,6 +123,8 @@ void subscription::watch(std::uint32_t field, std::function<void(raw_change cons
         at = &core_->fields.emplace_back();
         at->index = field;
         at->rows = shm::table{core_->who, field};
+        if (core_->places(*at).kind == field_kind::ring)
+            at->lanes.emplace(core_->memory, core_->places(*at));
         shm::set_block(core_->memory.at<shm::block_set>(core_->places(*at).subscribers),
                        core_->who.block);
     }
@@ -162,7 +181,41 @@ void subscription::core::wake()
     armed = false;
 }
 
-// The rows of a field as they are now, each told as a put.
+// Copies what was appended to rings. One whose lanes were lapped is told a resync at once; the rows
+// that it has follow like any others.
+std::size_t subscription::core::read_lanes()
+{
+    std::size_t calls = 0;
+    appended.clear();
+    for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
+        auto& field = fields[i];
+        if (!field.lanes)
+            continue;
+        if (!field.lanes->read(reader.newest(), field.appended)) {
+            ++resyncs;
+            auto const newest = memory.head().revision.load(std::memory_order_acquire);
+            calls += tell(field, {.kind = change_kind::resync, .revision = newest});
+        }
+        for (auto const& one : field.appended.entries)
+            appended.push_back({one.revision, i, field.appended.row(one)});
+    }
+    std::sort(appended.begin(), appended.end(),
+              [](auto const& a, auto const& b) { return a.revision < b.revision; });
+    return calls;
+}
+
+// Those that are older than a revision.
+std::size_t subscription::core::tell_appended(std::uint64_t before)
+{
+    std::size_t calls = 0;
+    for (; !appended.empty() && appended.front().revision < before; appended.pop_front())
+        calls += tell(fields[appended.front().field], {.kind = change_kind::put,
+                                                       .revision = appended.front().revision,
+                                                       .row = appended.front().row});
+    return calls;
+}
+
+// The rows of a field as they are now, each told as a put. Of a queue there is nothing to show.
 std::size_t subscription::core::show(watched_field& field)
 {
     std::size_t calls = 0;
@@ -176,7 +229,7 @@ std::size_t subscription::core::show(watched_field& field)
     };
     if (places(field).kind == field_kind::map)
         field.rows.for_each(visit);
-    else {
+    else if (places(field).kind == field_kind::value) {
         slot.resize(places(field).slot_words());
         field.rows.read(nullptr, slot.data());
         visit(slot.data());
@@ -192,7 +245,7 @@ std::size_t subscription::core::resync()
     reader.skip_to_now();
     for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         auto& field = fields[i];
-        if (is_sampled(field))
+        if (is_sampled(field) || field.lanes) // lanes are read on their own
             continue;
         field.shown.clear();
         calls += tell(field, {.kind = change_kind::resync, .revision = resync_from});
@@ -209,6 +262,8 @@ std::size_t subscription::core::tell(watched_field& field, shm::record_copy cons
                    .revision = one.revision,
                    .key = one.body.data(),
                    .row = one.has_row ? one.body.data() + keys : nullptr};
+    if (places(field).kind == field_kind::queue)
+        return tell(field, raw);
     bool const in_resync = one.revision <= resync_to;
     if (in_resync) {
         auto const shown = field.shown.find({raw.key, raw.key + keys});
@@ -235,15 +290,25 @@ std::size_t subscription::dispatch()
     std::size_t calls = me.tell_samples();
     if (!me.reader.read(me.batch))
         return calls + me.resync();
+    calls += me.read_lanes();
     for (auto const& one : me.batch) {
+        calls += me.tell_appended(one.revision);
         auto* field = me.find(one.field);
         if (field != nullptr && !me.is_sampled(*field))
             calls += me.tell(*field, one);
     }
+    calls += me.tell_appended(std::numeric_limits<std::uint64_t>::max());
     if (me.batch.empty() || me.batch.front().revision > me.resync_to)
         for (auto& field : me.fields)
             field.shown.clear();
     return calls;
+}
+
+bool subscription::core::news() const
+{
+    return reader.news() || samples_differ() ||
+           std::any_of(fields.begin(), fields.end(),
+                       [](auto const& field) { return field.lanes && field.lanes->news(); });
 }
 
 void subscription::answer()
@@ -257,7 +322,7 @@ bool subscription::arm()
     auto& me = *core_;
     shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
-    if (!me.reader.news() && !me.samples_differ())
+    if (!me.news())
         return true;
     me.wake();
     return false;

@@ -6,6 +6,8 @@
 // (layout::record_bytes_max); a larger row is read from the state, and then changes of one key
 // that follow quickly fold into the newest. A subscriber that falls more than a ring behind (4096
 // changes of one writer) gets one change_kind::resync, and then one `put` for every row there is.
+// What was appended to a ring is read from the ring: a resync there is the ring's own and shows
+// the last rows; a queue's resync shows nothing (change.hpp).
 // Counters announce nothing (a counter's add is 10 ns): their handler is called at most once a
 // dispatch, with the sum, when it differs from the last one told.
 //
@@ -36,7 +38,7 @@ class subscription
     subscription(subscription const&) = delete;
     subscription& operator=(subscription const&) = delete;
 
-    // Field is a map, value or counter of the state bound to the participant; handler takes
+    // Field is one of the state's that is bound to the participant; handler takes
     // Field::change const&.
     template <class Field, class Handler>
     void on_change(Field& field, Handler handler)

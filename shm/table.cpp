@@ -3,11 +3,11 @@
 #include "commit.hpp"
 #include "detail/participant_core.hpp"
 #include "detail/words.hpp"
+#include "free_cells.hpp"
 #include "link.hpp"
 #include "recovery.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <xxhash.h>
 
@@ -247,39 +247,12 @@ written_row table::update(place where, std::uint32_t shard, std::uint64_t const*
     return {outcome::stored, revision};
 }
 
-// Takes a free cell in the operation's name; 0 when there is none. The intent is armed before the
-// cell is taken, so that no death loses a cell.
-std::uint64_t table::claim_cell(operation& op, std::uint64_t link_word, std::uint64_t hash)
-{
-    auto const words = (field_->capacity + 63) / 64;
-    for (std::uint64_t i = 0; i != words; ++i) {
-        auto const at = (who_->free_word + i) % words;
-        auto& hints = memory_->at<word>(field_->free_hints + at * sizeof(word));
-        for (auto free = hints.load(std::memory_order_acquire); free != 0; free &= free - 1) {
-            auto const bit = static_cast<std::uint64_t>(std::countr_zero(free));
-            auto const number = at * 64 + bit;
-            if (number >= field_->capacity)
-                break;
-            auto const cell = memory_->cell_offset(*field_, number);
-            op.arm(intent_kind::insert, link_word, link::to(number, hash).word, cell, op.mark());
-            std::uint64_t nobody = 0;
-            if (!head_of(*memory_, cell).owner.compare_exchange_strong(nobody, op.mark()))
-                continue;
-            hints.fetch_and(~(std::uint64_t{1} << bit));
-            who_->free_word = at;
-            return cell;
-        }
-    }
-    op.disarm();
-    return 0;
-}
-
 written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t const* row)
 {
     auto& shard = memory_->shard(*field_, shard_of(hash));
     auto const bucket = field_->buckets + bucket_of(hash) * sizeof(word);
     operation op{*memory_, who_->block, index_, shard_of(hash)};
-    auto const cell = claim_cell(op, bucket, hash);
+    auto const cell = claim_cell(*who_, *field_, op, bucket, hash);
     if (cell == 0)
         return {outcome::full, 0};
     auto& head = head_of(*memory_, cell);

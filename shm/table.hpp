@@ -46,7 +46,6 @@ struct current_row
 };
 
 class arena;
-class operation;
 
 class table
 {
@@ -116,7 +115,6 @@ class table
     written_row update(place where, std::uint32_t shard, std::uint64_t const* key,
                        std::uint64_t const* row);
     written_row insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t const* row);
-    std::uint64_t claim_cell(operation& op, std::uint64_t link, std::uint64_t hash);
 
     participant::core* who_ = nullptr;
     arena const* memory_ = nullptr;

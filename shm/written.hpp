@@ -10,9 +10,9 @@ enum class put_result {
     stored,      // committed: it survives the death of any process
     unchanged,   // an update's function wanted no change
     exists,      // add: there is a row already
-    missing,     // compare_and_set: there is no row
+    missing,     // compare_and_set: there is no row; give_back: the lease is over
     conflict,    // compare_and_set: the row has another revision (it is in `revision`)
-    full,        // a map has as many rows as its capacity says
+    full,        // a map has as many rows, a queue as many items, as its capacity says
     too_long,    // the key does not fit its text<N>; nothing shared was touched
     busy,        // a living process has held the lock for 2 s: it is stopped or starved
     quarantined, // writers of these rows keep dying; they can be read (segment::quarantine)
