@@ -16,6 +16,8 @@ function(covey_library name)
     VERIFY_INTERFACE_HEADER_SETS ON
     POSITION_INDEPENDENT_CODE ON)
   target_compile_features(${name} PUBLIC cxx_std_20)
+  # Code that can be part of a shared library is else not inlined, for somebody might replace it.
+  target_compile_options(${name} PRIVATE -fno-semantic-interposition)
   target_sources(${name} PUBLIC
     FILE_SET HEADERS BASE_DIRS ${include_root} FILES ${arg_PUBLIC_HEADERS})
   target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE ${arg_LINK_PRIVATE})

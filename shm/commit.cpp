@@ -108,22 +108,21 @@ void announce(arena const& memory, std::uint32_t block, intent_copy const& what)
     bool const with_row = !removes(what.kind) && field.row_in_record;
     auto const kind = static_cast<std::uint32_t>(change_of(what.kind));
 
-    std::array<std::uint64_t, record_bytes_max / 8> body{};
-    body[0] = what.operation;
-    body[1] = what.revision;
-    body[2] = what.field | std::uint64_t{kind | (with_row ? record_has_row : 0)} << 32;
     auto const generation =
         memory.at<cell_head>(what.cell).generation.load(std::memory_order_relaxed);
     auto* const slot = memory.slot(what.cell, field, generation);
     std::size_t const words = field.key_words + (with_row ? field.row_words : 0);
-    load_words(body.data() + sizeof(record) / 8, slot + 1, words);
 
     auto& ring = memory.block(block);
     auto const number = ring.ring_tail.load(std::memory_order_relaxed);
     ring.ring_claimed.store(number + 1, std::memory_order_release);
     release_fence(); // a reader that sees any of the new body also sees the claim
-    store_words(&memory.at<std::uint64_t>(memory.places().record_offset(block, number)),
-                body.data(), sizeof(record) / 8 + words);
+    std::array<std::uint64_t, sizeof(record) / 8> const head{
+        what.operation, what.revision,
+        what.field | std::uint64_t{kind | (with_row ? record_has_row : 0)} << 32};
+    auto* const body = &memory.at<std::uint64_t>(memory.places().record_offset(block, number));
+    store_words(body, head.data(), head.size());
+    copy_words(body + head.size(), slot + 1, words);
     ring.ring_tail.store(number + 1, std::memory_order_release);
 }
 

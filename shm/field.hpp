@@ -1,6 +1,7 @@
 // field: what every field of a state knows: its name, its place in the schema, its participant.
 #pragma once
 
+#include "assert.hpp"
 #include "change.hpp"
 #include "state.hpp"
 
@@ -34,7 +35,11 @@ class field
     ~field() = default;
 
     // The participant the state is bound to; a COVEY_ASSERT before that.
-    participant::core& who() const;
+    participant::core& who() const
+    {
+        COVEY_ASSERT(who_ != nullptr); // the state is not bound to a participant yet
+        return *who_;
+    }
 
     // Where it lies in that participant's segment.
     shm::field_plan const& places() const;

@@ -42,7 +42,7 @@ struct key_argument<text<N>>
         : key{from}
     {}
     key_argument(std::string_view from)
-        : key{text<N>::fits(from) ? text<N>{from} : text<N>{}}
+        : key{from.substr(0, text<N>::fits(from) ? from.size() : 0)}
         , fits{text<N>::fits(from)}
     {}
     key_argument(char const* from)
@@ -70,8 +70,12 @@ class map : public field
     // ---- reading ----
     std::optional<Row> get(argument const& key) const
     {
-        auto found = find(key);
-        return found ? std::optional<Row>{std::move(found->row)} : std::nullopt;
+        std::optional<Row> out;
+        words scratch;
+        auto const wanted = key_words(key.key);
+        if (key.fits && rows().read(wanted.data(), scratch.data()))
+            detail::read_words(out.emplace(), scratch.data() + 1 + key_size);
+        return out;
     }
 
     // The row with its revision, for compare_and_set.
@@ -104,42 +108,35 @@ class map : public field
     // `lives` is for a map that expires; a put without it lives for ever.
     written put(argument const& key, Row const& row, ttl lives = forever)
     {
-        return write(key, put_result::unchanged, &lives,
-                     [&](auto const&, std::optional<Row>& next) {
-                         next = row;
-                         return true;
-                     });
+        return write(key, put_result::unchanged, &lives, [&](auto const&, std::uint64_t* next) {
+            detail::to_words(row, next);
+            return true;
+        });
     }
 
     // Only if there is no row yet.
     written add(argument const& key, Row const& row, ttl lives = forever)
     {
-        return write(key, put_result::exists, &lives,
-                     [&](auto const& now, std::optional<Row>& next) {
-                         next = row;
-                         return now.row == nullptr;
-                     });
+        return write(key, put_result::exists, &lives, [&](auto const& now, std::uint64_t* next) {
+            detail::to_words(row, next);
+            return now.row == nullptr;
+        });
     }
 
     // Only if there is a row.
     written replace(argument const& key, Row const& row, ttl lives = forever)
     {
-        return write(key, put_result::missing, &lives,
-                     [&](auto const& now, std::optional<Row>& next) {
-                         next = row;
-                         return now.row != nullptr;
-                     });
+        return write(key, put_result::missing, &lives, [&](auto const& now, std::uint64_t* next) {
+            detail::to_words(row, next);
+            return now.row != nullptr;
+        });
     }
 
     // The row as it is, from now on for so long: a change like any other.
     written touch(argument const& key, ttl lives)
     {
         return write(key, put_result::missing, &lives,
-                     [&](auto const& now, std::optional<Row>& next) {
-                         if (now.row != nullptr)
-                             next = detail::from_words<Row>(now.row);
-                         return now.row != nullptr;
-                     });
+                     [&](auto const& now, std::uint64_t*) { return now.row != nullptr; });
     }
 
     // Only if the row still has this revision: exactly one of many racing callers succeeds.
@@ -147,12 +144,12 @@ class map : public field
                             ttl lives = forever)
     {
         bool there = false;
-        auto const done = write(key, put_result::conflict, &lives,
-                                [&](auto const& now, std::optional<Row>& next) {
-                                    there = now.row != nullptr;
-                                    next = row;
-                                    return there && now.revision == revision;
-                                });
+        auto const done =
+            write(key, put_result::conflict, &lives, [&](auto const& now, std::uint64_t* next) {
+                there = now.row != nullptr;
+                detail::to_words(row, next);
+                return there && now.revision == revision;
+            });
         if (done == put_result::conflict && !there)
             return {put_result::missing, 0};
         return done;
@@ -165,14 +162,15 @@ class map : public field
     template <class Change>
     written update(argument const& key, Change next_of)
     {
-        return write(key, put_result::unchanged, nullptr,
-                     [&](auto const& now, std::optional<Row>& next) {
-                         std::optional<Row> before;
-                         if (now.row != nullptr)
-                             before = detail::from_words<Row>(now.row);
-                         next = next_of(std::as_const(before));
-                         return next.has_value();
-                     });
+        return write(key, put_result::unchanged, nullptr, [&](auto const& now, std::uint64_t* to) {
+            std::optional<Row> before;
+            if (now.row != nullptr)
+                detail::read_words(before.emplace(), now.row);
+            std::optional<Row> const next = next_of(std::as_const(before));
+            if (next)
+                detail::to_words(*next, to);
+            return next.has_value();
+        });
     }
 
     erased erase(argument const& key)
@@ -254,13 +252,11 @@ class map : public field
         words scratch;
         auto const wanted = key_words(key.key);
         auto const done = rows().write(wanted.data(), scratch.data(),
-                                       [&](shm::current_row const& now, std::uint64_t* row) {
-                                           std::optional<Row> next;
+                                       [&](shm::current_row const& now, std::uint64_t* next) {
                                            if (!decide(now, next))
                                                return false;
-                                           detail::to_words(*next, row);
                                            if (expires && lives != nullptr)
-                                               row[row_size] = shm::table::expiry_of(*lives);
+                                               next[row_size] = shm::table::expiry_of(*lives);
                                            return true;
                                        });
         return {shm::to_put_result(done.result, kept), done.revision, done.evicted};

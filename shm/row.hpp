@@ -203,8 +203,11 @@ struct shared_type<std::array<T, N>>
     static constexpr bool key() { return shared_type<T>::key(); }
     static void store(std::array<T, N> const& value, unsigned char* bytes)
     {
-        for (std::size_t i = 0; i != N; ++i)
-            shared_type<T>::store(value[i], bytes + i * sizeof(T));
+        if constexpr (std::is_arithmetic_v<T>)
+            std::memcpy(bytes, value.data(), sizeof value);
+        else
+            for (std::size_t i = 0; i != N; ++i)
+                shared_type<T>::store(value[i], bytes + i * sizeof(T));
     }
     static std::string name() { return shared_type<T>::name() + "[" + std::to_string(N) + "]"; }
 };
@@ -222,10 +225,16 @@ void to_words(T const& value, std::uint64_t* words)
 }
 
 template <class T>
+void read_words(T& into, std::uint64_t const* words)
+{
+    std::memcpy(static_cast<void*>(&into), words, sizeof into);
+}
+
+template <class T>
 T from_words(std::uint64_t const* words)
 {
     T value;
-    std::memcpy(static_cast<void*>(&value), words, sizeof value);
+    read_words(value, words);
     return value;
 }
 

@@ -52,12 +52,6 @@ field::field(state& owner, field_description described)
     , index_{owner.add(*this, std::move(described))}
 {}
 
-participant::core& field::who() const
-{
-    COVEY_ASSERT(who_ != nullptr); // the state is not bound to a participant yet
-    return *who_;
-}
-
 shm::field_plan const& field::places() const
 {
     return who().memory->places().fields[index_];

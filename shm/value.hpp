@@ -27,7 +27,12 @@ class value : public field
         : field{owner, describe(std::move(name), first)}
     {}
 
-    Row get() const { return find().row; }
+    Row get() const
+    {
+        words scratch;
+        row().read(nullptr, scratch.data());
+        return detail::from_words<Row>(scratch.data() + 1);
+    }
 
     // With its revision (0: nobody has written it), for compare_and_set.
     versioned<Row> find() const
@@ -39,14 +44,18 @@ class value : public field
 
     written put(Row const& next)
     {
-        return update([&](Row const&) { return std::optional<Row>{next}; });
+        return write(put_result::unchanged, [&](shm::current_row const&, std::uint64_t* to) {
+            detail::to_words(next, to);
+            return true;
+        });
     }
 
     // Only if it still has this revision: exactly one of many racing callers succeeds.
     written compare_and_set(std::uint64_t revision, Row const& next)
     {
-        return write(put_result::conflict, [&](shm::current_row const& now) {
-            return now.revision == revision ? std::optional<Row>{next} : std::nullopt;
+        return write(put_result::conflict, [&](shm::current_row const& now, std::uint64_t* to) {
+            detail::to_words(next, to);
+            return now.revision == revision;
         });
     }
 
@@ -56,8 +65,11 @@ class value : public field
     template <class Change>
     written update(Change next_of)
     {
-        return write(put_result::unchanged, [&](shm::current_row const& now) {
-            return std::optional<Row>{next_of(detail::from_words<Row>(now.row))};
+        return write(put_result::unchanged, [&](shm::current_row const& now, std::uint64_t* to) {
+            auto const next = std::optional<Row>{next_of(detail::from_words<Row>(now.row))};
+            if (next)
+                detail::to_words(*next, to);
+            return next.has_value();
         });
     }
 
@@ -91,13 +103,7 @@ class value : public field
     written write(put_result kept, Decide decide)
     {
         words scratch;
-        auto const done = row().write(nullptr, scratch.data(),
-                                      [&](shm::current_row const& now, std::uint64_t* next) {
-                                          std::optional<Row> const wanted = decide(now);
-                                          if (wanted)
-                                              detail::to_words(*wanted, next);
-                                          return wanted.has_value();
-                                      });
+        auto const done = row().write(nullptr, scratch.data(), decide);
         return {shm::to_put_result(done.result, kept), done.revision};
     }
 

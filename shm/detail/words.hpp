@@ -42,17 +42,40 @@ inline void full_fence(std::atomic<std::uint64_t>&) noexcept
 }
 #endif
 
+// Four words at a time: no compiler unrolls a loop of atomic accesses.
+template <class Move>
+inline void for_each_word(std::size_t count, Move move) noexcept
+{
+    std::size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        move(i);
+        move(i + 1);
+        move(i + 2);
+        move(i + 3);
+    }
+    for (; i != count; ++i)
+        move(i);
+}
+
 inline void store_words(std::uint64_t* shared, std::uint64_t const* from,
                         std::size_t count) noexcept
 {
-    for (std::size_t i = 0; i != count; ++i)
-        std::atomic_ref{shared[i]}.store(from[i], body_store);
+    for_each_word(count,
+                  [=](std::size_t i) { std::atomic_ref{shared[i]}.store(from[i], body_store); });
 }
 
 inline void load_words(std::uint64_t* into, std::uint64_t* shared, std::size_t count) noexcept
 {
-    for (std::size_t i = 0; i != count; ++i)
-        into[i] = std::atomic_ref{shared[i]}.load(body_load);
+    for_each_word(count,
+                  [=](std::size_t i) { into[i] = std::atomic_ref{shared[i]}.load(body_load); });
+}
+
+// From one shared place to another.
+inline void copy_words(std::uint64_t* shared, std::uint64_t* from, std::size_t count) noexcept
+{
+    for_each_word(count, [=](std::size_t i) {
+        std::atomic_ref{shared[i]}.store(std::atomic_ref{from[i]}.load(body_load), body_store);
+    });
 }
 
 inline bool equal_words(std::uint64_t const* a, std::uint64_t const* b, std::size_t count) noexcept
