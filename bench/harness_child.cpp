@@ -2,10 +2,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -99,6 +101,16 @@ void child::stop(std::chrono::milliseconds limit)
 {
     ::kill(pid_, SIGTERM);
     wait(limit);
+}
+
+std::string find_program(std::string_view name)
+{
+    auto const* const path = std::getenv("PATH");
+    std::istringstream folders{fmt::format("{}:/usr/sbin", path == nullptr ? "" : path)};
+    for (std::string folder; std::getline(folders, folder, ':');)
+        if (auto file = fmt::format("{}/{}", folder, name); ::access(file.c_str(), X_OK) == 0)
+            return file;
+    return {};
 }
 
 } // namespace covey::bench

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -42,5 +43,8 @@ class child
   private:
     pid_t pid_ = 0; // 0: reaped, or moved from
 };
+
+// Where the program of this name is, on the path or where Debian puts servers; empty: not here.
+std::string find_program(std::string_view name);
 
 } // namespace covey::bench

@@ -3,16 +3,13 @@
 #include "load.hpp"
 #include "process_tree.hpp"
 
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace covey::bench {
@@ -73,16 +70,6 @@ std::string path(kind const& which)
 }
 
 } // namespace
-
-std::string find_program(std::string_view name)
-{
-    auto const* const path = std::getenv("PATH");
-    std::istringstream folders{fmt::format("{}:/usr/sbin", path == nullptr ? "" : path)};
-    for (std::string folder; std::getline(folders, folder, ':');)
-        if (auto file = fmt::format("{}/{}", folder, name); ::access(file.c_str(), X_OK) == 0)
-            return file;
-    return {};
-}
 
 std::string beside_this_program(std::string_view name)
 {

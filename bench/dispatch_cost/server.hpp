@@ -22,9 +22,6 @@ struct kind
     bool operator==(kind const&) const = default;
 };
 
-// Where the program of this name is, on the path or where Debian puts servers; empty: not here.
-std::string find_program(std::string_view name);
-
 // Whether it can be started here.
 bool is_installed(kind const& which);
 
