@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
 #include <stdexcept>
@@ -18,10 +19,12 @@ namespace covey::test {
 
 namespace {
 
+// Several processes write to it, and the kernel does not lock a memfd's position for a write:
+// without O_APPEND two lines at once are one on top of the other.
 handle memory_file(char const* name)
 {
     handle made{::memfd_create(name, MFD_CLOEXEC)};
-    if (!made.is_open())
+    if (!made.is_open() || ::fcntl(made.get(), F_SETFL, O_APPEND) != 0)
         throw std::system_error{errno, std::generic_category(), "memfd_create"};
     return made;
 }
