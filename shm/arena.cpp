@@ -15,26 +15,35 @@ namespace {
 class mappable
 {
   public:
-    explicit mappable(handle const& memory)
+    mappable(handle const& memory, bip::mode_t mode)
         : memory_{memory}
+        , mode_{mode}
     {}
     bip::mapping_handle_t get_mapping_handle() const
     {
         return bip::ipcdetail::mapping_handle_from_file_handle(memory_.get());
     }
-    bip::mode_t get_mode() const { return bip::read_write; }
+    bip::mode_t get_mode() const { return mode_; }
 
   private:
     handle const& memory_;
+    bip::mode_t mode_;
 };
 
-bip::mapped_region map(handle const& memory, std::uint64_t bytes)
+bip::mapped_region map(handle const& memory, std::uint64_t bytes, access how)
 {
+    // A writer's is populated at once: no page fault, and no shortage, in the middle of a write.
+    bool const writes = how == access::read_write;
+    auto const mode = writes ? bip::read_write : bip::read_only;
     try {
-        // Populated at once: no page fault, and no shortage, in the middle of a write.
         return bip::mapped_region{
-            mappable{memory}, bip::read_write,          0, static_cast<std::size_t>(bytes),
-            nullptr,          MAP_SHARED | MAP_POPULATE};
+            mappable{memory, mode},
+            mode,
+            0,
+            static_cast<std::size_t>(bytes),
+            nullptr,
+            writes ? MAP_SHARED | MAP_POPULATE : MAP_SHARED,
+        };
     } catch (bip::interprocess_exception const& failed) {
         throw boost::system::system_error{
             failed.get_native_error(), boost::system::system_category(),
@@ -44,10 +53,10 @@ bip::mapped_region map(handle const& memory, std::uint64_t bytes)
 
 } // namespace
 
-arena::arena(handle memory, plan places)
+arena::arena(handle memory, plan places, access how)
     : memory_{std::move(memory)}
     , places_{std::move(places)}
-    , region_{map(memory_, places_.bytes)}
+    , region_{map(memory_, places_.bytes, how)}
     , base_{static_cast<std::byte*>(region_.get_address())}
 {}
 

@@ -14,11 +14,13 @@
 
 namespace covey::shm {
 
+enum class access { read_only, read_write };
+
 class arena
 {
   public:
-    // Maps all of `memory`, read and write. Throws system_error.
-    arena(handle memory, plan places);
+    // Maps all of `memory`. Throws system_error. What maps it read-only only loads.
+    arena(handle memory, plan places, access how = access::read_write);
 
     plan const& places() const { return places_; }
     handle const& memory() const { return memory_; }

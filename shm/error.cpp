@@ -21,6 +21,8 @@ class category final : public boost::system::error_category
             return "the segment has another layout version or size";
         case error::schema_differs:
             return "the segment was made from another schema";
+        case error::bad_schema:
+            return "the segment's schema cannot be read";
         }
         return "unknown error";
     }

@@ -15,6 +15,8 @@ enum class error {
     wrong_layout,
     // The segment was made from another schema.
     schema_differs,
+    // The schema it carries cannot be read: it is damaged, or of a version that knows more.
+    bad_schema,
 };
 
 boost::system::error_code make_error_code(error code) noexcept;

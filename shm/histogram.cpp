@@ -31,8 +31,7 @@ field_description histogram::describe(std::string name, histogram_scale const& s
             .kind = field_kind::histogram,
             .row_type = "u64",
             .capacity = scale.buckets(),
-            .scale = "up to " + std::to_string(scale.highest) + ", " +
-                     std::to_string(scale.precision_bits) + " bits"};
+            .scale = scale.text()};
 }
 
 // A lane: the buckets, then the sum.

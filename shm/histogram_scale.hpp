@@ -6,7 +6,11 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace covey {
 
@@ -44,6 +48,11 @@ struct histogram_scale
         auto const shift = (bucket >> precision_bits) - 1;
         return lowest_of(bucket) + ((std::uint64_t{1} << shift) - 1);
     }
+
+    // "up to 1000000, 5 bits": in a schema's text. parse() reads one that begins at `at`, which
+    // moves behind it; none when there is no valid one.
+    std::string text() const;
+    static std::optional<histogram_scale> parse(std::string_view text, std::size_t& at);
 
     friend bool operator==(histogram_scale const&, histogram_scale const&) = default;
 };

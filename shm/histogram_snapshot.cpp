@@ -23,7 +23,10 @@ std::optional<std::uint64_t> histogram_snapshot::quantile(double part) const
     if (all == 0)
         return std::nullopt;
     auto const wanted = std::ceil(std::clamp(part, 0.0, 1.0) * static_cast<double>(all));
-    auto const rank = std::clamp(static_cast<std::uint64_t>(wanted), std::uint64_t{1}, all);
+    // All of them for what the type of the rank may not hold.
+    auto const rank = wanted >= static_cast<double>(all)
+                          ? all
+                          : std::max(static_cast<std::uint64_t>(wanted), std::uint64_t{1});
     std::uint64_t seen = 0;
     std::uint64_t bucket = 0;
     while ((seen += counts_[bucket]) < rank)

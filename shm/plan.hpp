@@ -69,6 +69,12 @@ struct plan
     }
 };
 
+// Where a segment's schema text lies, whatever it says.
+constexpr std::uint64_t schema_text_offset()
+{
+    return (sizeof(header) + line_bytes - 1) / line_bytes * line_bytes;
+}
+
 // Throws std::invalid_argument when the schema cannot fit: a capacity of 0 or above 2^32 - 2, or
 // more than 2^46 bytes in all.
 plan make_plan(schema const& described, std::uint32_t blocks);

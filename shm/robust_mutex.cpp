@@ -5,6 +5,7 @@
 #include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <ctime>
+#include <linux/futex.h>
 
 namespace covey::shm {
 
@@ -76,6 +77,18 @@ void robust_mutex::recovered() noexcept
 {
     int const failed = pthread_mutex_consistent(&mutex_);
     COVEY_ASSERT(failed == 0);
+}
+
+// A robust mutex's first word is the kernel's as much as glibc's: robust_list(2) fixes what is in
+// it, for the kernel writes there when the owner dies. 0 is free.
+lock_owner robust_mutex::owner() const noexcept
+{
+    static_assert(sizeof mutex_.__data.__lock == sizeof(std::uint32_t));
+    auto const& word = reinterpret_cast<std::uint32_t const&>(mutex_.__data.__lock);
+    auto const now = __atomic_load_n(&word, __ATOMIC_RELAXED);
+    return {.thread = static_cast<std::int32_t>(now & FUTEX_TID_MASK),
+            .died = (now & FUTEX_OWNER_DIED) != 0,
+            .awaited = (now & FUTEX_WAITERS) != 0};
 }
 
 void robust_mutex::unlock() noexcept

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <pthread.h>
 
 namespace covey::shm {
@@ -17,6 +18,14 @@ enum class lock_outcome {
     locked,
     inherited, // locked, and the last owner died holding it
     timed_out, // not locked: the owner lives, perhaps stopped
+};
+
+// Who has a lock, as seen at one moment.
+struct lock_owner
+{
+    std::int32_t thread = 0; // the kernel's number of the owner's thread; 0: nobody's
+    bool died = false;       // and nobody has taken the lock since
+    bool awaited = false;    // somebody may wait for it
 };
 
 class robust_mutex
@@ -31,6 +40,9 @@ class robust_mutex
     lock_outcome try_lock() noexcept;
     void recovered() noexcept; // after `inherited`, before unlock
     void unlock() noexcept;
+
+    // One load; for tools.
+    lock_owner owner() const noexcept;
 
   private:
     robust_mutex() = default;

@@ -63,6 +63,10 @@ struct schema
     // One line a field: "map scores text<32> -> i64, capacity 10000".
     std::string text() const;
     std::uint64_t fingerprint() const;
+
+    // What text() tells, for programs that have only that: all but the values' first rows. Throws
+    // std::invalid_argument that says what was expected at which line and column.
+    static schema parse(std::string_view text);
 };
 
 } // namespace covey

@@ -133,6 +133,16 @@ handle segment::lend() const
     return memory_->memory().duplicate();
 }
 
+handle segment::lend_read_only() const
+{
+    // A descriptor keeps the rights it was opened with, so this is another open file.
+    auto const path = "/proc/self/fd/" + std::to_string(memory_->memory().get());
+    handle out{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!out.is_open())
+        fail(errno, "open shared memory for reading");
+    return out;
+}
+
 std::uint64_t segment::bytes() const
 {
     return memory_->places().bytes;

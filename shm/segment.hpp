@@ -106,6 +106,10 @@ class segment
     ~segment();
 
     handle lend() const; // a new descriptor of the same memory; throws system_error
+
+    // One that the kernel maps for reading only: for inspect and its tools. It keeps them from
+    // accidents, not from this user's own processes, which may open the memory anew.
+    handle lend_read_only() const; // throws system_error
     std::uint64_t bytes() const;
     std::uint32_t blocks() const;
     std::uint64_t revision() const; // of the newest change that has begun
