@@ -4,25 +4,47 @@
 #include <atomic>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
+#include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 namespace covey::protocol {
 
 namespace {
 
-std::atomic<pid_t> watching_thread{0}; // has the signals blocked; 0: nobody
+using bits = std::atomic<std::uint64_t>;
+using number_of_process = std::atomic<pid_t>;
+static_assert(bits::is_always_lock_free && number_of_process::is_always_lock_free);
+
+bits came{0};                 // signal n is bit n - 1
+std::atomic<int> bell{-1};    // what a handler writes to
+std::atomic<int> handlers{0}; // that may be using it
+number_of_process listening{0};
+
+constexpr std::uint64_t bit_of(int number)
+{
+    return std::uint64_t{1} << (number - 1);
+}
 
 } // namespace
 
 extern "C" {
-// Runs in a thread that has not blocked the signal.
-static void pass_signal_on(int number)
+// Any thread, at any instruction: async-signal-safe calls only.
+static void note_signal(int number)
 {
     int const kept = errno;
-    if (auto const to = watching_thread.load())
-        ::syscall(SYS_tgkill, ::getpid(), to, number);
+    if (::getpid() != listening.load()) {
+        // The child of a bare fork has inherited this: there the signal does what it always does.
+        ::signal(number, SIG_DFL);
+        ::raise(number);
+    } else {
+        ++handlers;
+        came |= bit_of(number);
+        std::uint64_t const one = 1;
+        if (auto const to = bell.load(); to >= 0) [[maybe_unused]]
+            auto const told = ::write(to, &one, sizeof one);
+        --handlers;
+    }
     errno = kept;
 }
 }
@@ -30,51 +52,53 @@ static void pass_signal_on(int number)
 signal_watch::signal_watch(net::any_io_executor const& executor, std::span<int const> numbers,
                            std::function<void(int)> heard)
     : heard_{std::make_shared<std::function<void(int)>>(std::move(heard))}
+    , bell_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)}
 {
-    sigset_t all;
-    ::sigemptyset(&all);
-    for (auto const number : numbers)
-        ::sigaddset(&all, number);
-    descriptor_ = handle{::signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC)};
-    if (!descriptor_.is_open())
+    if (!bell_.is_open())
         throw boost::system::system_error{{errno, boost::system::system_category()},
                                           "watch for signals"};
-    readable_.emplace(executor, descriptor_);
+    readable_.emplace(executor, bell_);
 
-    // Nothing fails from here on. Blocked first: from then on nothing is lost.
-    ::pthread_sigmask(SIG_BLOCK, &all, &mask_before_);
-    watching_thread = static_cast<pid_t>(::syscall(SYS_gettid));
-    struct sigaction pass
+    // Nothing fails from here on.
+    came = 0;
+    bell = bell_.get();
+    listening = ::getpid();
+    sigset_t all;
+    ::sigemptyset(&all);
+    struct sigaction note
     {};
-    pass.sa_handler = &pass_signal_on;
-    pass.sa_flags = SA_RESTART;
+    note.sa_handler = &note_signal;
+    note.sa_flags = SA_RESTART;
     for (auto const number : numbers) {
         struct sigaction was
         {};
-        ::sigaction(number, &pass, &was);
+        ::sigaction(number, &note, &was);
         before_.emplace_back(number, was);
+        ::sigaddset(&all, number);
     }
+    ::pthread_sigmask(SIG_UNBLOCK, &all, &mask_before_); // whoever started us may have blocked them
     wait();
 }
 
 signal_watch::~signal_watch()
 {
-    while (!take().empty()) {
-    }
-    watching_thread = 0; // one that comes just now is dropped by the handler
     ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
     for (auto const& [number, was] : before_)
         ::sigaction(number, &was, nullptr);
+    bell = -1;
+    while (handlers != 0) // in other threads; the descriptor is theirs until then
+        std::this_thread::yield();
 }
 
-// What the descriptor holds, up to a few.
 std::vector<int> signal_watch::take()
 {
-    std::array<signalfd_siginfo, 8> infos;
-    auto const bytes = ::read(descriptor_.get(), infos.data(), sizeof infos);
+    std::uint64_t rung = 0;
+    [[maybe_unused]] auto const emptied = ::read(bell_.get(), &rung, sizeof rung);
+    auto const now = came.exchange(0);
     std::vector<int> out;
-    for (std::size_t i = 0; bytes > 0 && i < static_cast<std::size_t>(bytes) / sizeof infos[0]; ++i)
-        out.push_back(static_cast<int>(infos[i].ssi_signo));
+    for (auto const& [number, was] : before_)
+        if ((now & bit_of(number)) != 0)
+            out.push_back(number);
     return out;
 }
 

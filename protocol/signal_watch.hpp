@@ -1,11 +1,9 @@
 // signal_watch: signals of this process as something the loop hears of.
 //
-// A signalfd rather than Asio's signal_set, which does not say when the kernel refuses to watch:
-// a process that can never be told to stop must not start.
-//
-// While a watch lives its signals are blocked in the thread that made it, and so in those it starts
-// and in programs they execute; what this house starts begins with an empty mask again. A signal
-// that the kernel gives to another thread, one that was there before, is passed on from there.
+// Not Asio's signal_set, which does not say when the kernel refuses a descriptor: a process that
+// can never be told to stop must not start. Not a signalfd either: that wants the signals blocked,
+// and every program that user code executes would start with them blocked, and not end when told
+// to. So: a handler that notes the signal and rings an eventfd. execve takes both away.
 #pragma once
 
 #include "handle.hpp"
@@ -26,11 +24,12 @@ class signal_watch
 {
   public:
     // Make one at a time in a process, in the thread that runs the loop. `heard` is called from the
-    // loop, once for every signal noticed. Throws system_error when they cannot be watched.
+    // loop, once for all of one number that came since the last call. System calls are restarted
+    // (SA_RESTART). Throws system_error when there is no descriptor.
     signal_watch(net::any_io_executor const& executor, std::span<int const> numbers,
                  std::function<void(int number)> heard);
 
-    // Puts mask and dispositions back; what has come and was not heard is forgotten.
+    // Puts dispositions and mask back; what has come and was not heard is forgotten.
     ~signal_watch();
     signal_watch(signal_watch const&) = delete;
     signal_watch& operator=(signal_watch const&) = delete;
@@ -42,7 +41,7 @@ class signal_watch
     std::shared_ptr<std::function<void(int)>> heard_;
     sigset_t mask_before_{};
     std::vector<std::pair<int, struct sigaction>> before_;
-    handle descriptor_;
+    handle bell_;
     std::optional<readiness> readable_;
 };
 

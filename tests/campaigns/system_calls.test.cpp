@@ -59,7 +59,6 @@ TEST_CASE("a start in which a system call fails ends cleanly or serves", "[fault
                                       {"fallocate", "ENOSPC"},
                                       {"eventfd2", "EMFILE"},
                                       {"epoll_ctl", "ENOSPC"},
-                                      {"signalfd4", "EMFILE"},
                                       {"pipe2", "EMFILE"},
                                       {"sendmsg", "ENOBUFS"},
                                       {"accept4", "EMFILE"},
