@@ -33,16 +33,3 @@ target_compile_definitions(covey_xxhash INTERFACE XXH_INLINE_ALL)
 find_path(COVEY_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 add_library(covey_cli11 INTERFACE)
 
-# libsystemd where it is there: what a service manager is told, and the sockets it hands over.
-find_path(COVEY_SYSTEMD_INCLUDE systemd/sd-daemon.h)
-find_library(COVEY_SYSTEMD_LIBRARY systemd)
-add_library(covey_systemd INTERFACE)
-if(COVEY_SYSTEMD_INCLUDE AND COVEY_SYSTEMD_LIBRARY)
-  target_compile_definitions(covey_systemd INTERFACE COVEY_SYSTEMD=1)
-  target_include_directories(covey_systemd SYSTEM INTERFACE ${COVEY_SYSTEMD_INCLUDE})
-  # Within the tree, and by its name for whoever links the installed archives.
-  target_link_libraries(covey_systemd INTERFACE ${COVEY_SYSTEMD_LIBRARY})
-  set(COVEY_SYSTEMD_INSTALLED systemd)
-else()
-  target_compile_definitions(covey_systemd INTERFACE COVEY_SYSTEMD=0)
-endif()

@@ -1,13 +1,11 @@
 #include "service_manager.hpp"
 
+#include "systemd_library.hpp"
+
 #include <cstdlib>
 #include <fmt/format.h>
 #include <time.h>
 #include <utility>
-
-#if COVEY_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 namespace covey::supervision {
 
@@ -15,50 +13,39 @@ namespace {
 
 constexpr char const* notify_variable = "NOTIFY_SOCKET";
 
-#if COVEY_SYSTEMD
+constexpr int first_inherited = 3; // sd_listen_fds(3): SD_LISTEN_FDS_START
+
+// In the environment, and libsystemd to make something of it.
+bool is_asked_for(char const* variable)
+{
+    return std::getenv(variable) != nullptr && systemd_library::get().is_there();
+}
 
 int take_sockets(char*** names)
 {
-    return ::sd_listen_fds_with_names(1, names);
+    int const count =
+        is_asked_for("LISTEN_FDS") ? systemd_library::get().listen_fds_with_names(1, names) : 0;
+    for (auto const* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
+        ::unsetenv(each);
+    return count;
 }
 
 std::chrono::microseconds take_watchdog()
 {
     std::uint64_t period_us = 0;
-    return std::chrono::microseconds{::sd_watchdog_enabled(1, &period_us) > 0 ? period_us / 2 : 0};
+    bool const wanted =
+        is_asked_for("WATCHDOG_USEC") && systemd_library::get().watchdog_enabled(1, &period_us) > 0;
+    for (auto const* each : {"WATCHDOG_PID", "WATCHDOG_USEC"})
+        ::unsetenv(each);
+    return std::chrono::microseconds{wanted ? period_us / 2 : 0};
 }
 
 // libsystemd finds the socket in the environment and nowhere else.
 void notify(std::string const& socket, std::string const& text)
 {
     ::setenv(notify_variable, socket.c_str(), 1);
-    ::sd_notify(1, text.c_str()); // 1: out of the environment again
+    systemd_library::get().notify(1, text.c_str()); // 1: out of the environment again
 }
-
-constexpr int first_inherited = SD_LISTEN_FDS_START;
-
-#else
-
-int take_sockets(char***)
-{
-    for (auto const* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
-        ::unsetenv(each);
-    return 0;
-}
-
-std::chrono::microseconds take_watchdog()
-{
-    ::unsetenv("WATCHDOG_PID");
-    ::unsetenv("WATCHDOG_USEC");
-    return {};
-}
-
-void notify(std::string const&, std::string const&)
-{}
-
-constexpr int first_inherited = 3;
-
-#endif
 
 std::uint64_t monotonic_us()
 {
@@ -88,10 +75,8 @@ inherited_sockets take_inherited_sockets()
 service_manager::service_manager(net::any_io_executor executor)
     : timer_{std::move(executor)}
 {
-#if COVEY_SYSTEMD
-    if (char const* const there = std::getenv(notify_variable))
-        socket_ = there;
-#endif
+    if (is_asked_for(notify_variable))
+        socket_ = std::getenv(notify_variable);
     ::unsetenv(notify_variable);
     interval_ = take_watchdog();
 }

@@ -1,5 +1,6 @@
 // service_manager: what systemd is told about this master, and what it hands over (sd_notify(3),
-// sd_listen_fds(3)). Without systemd, or built without libsystemd, every call does nothing.
+// sd_listen_fds(3)). Without systemd, or without libsystemd on this machine, every call
+// does nothing.
 //
 // The variables that systemd sets are this process's business: they are taken out of the
 // environment, so that no worker speaks for the master or takes its sockets.

@@ -25,11 +25,11 @@ struct notified : test::notification_socket
     ~notified() { ::unsetenv("NOTIFY_SOCKET"); }
 };
 
-// NOTIFY_SOCKET is set, so only a build without libsystemd does not see a service manager.
+// NOTIFY_SOCKET is set, so only a machine without libsystemd sees no service manager.
 bool is_missing(service_manager const& manager)
 {
     if (!manager.is_there())
-        WARN("built without libsystemd: not tested");
+        WARN("libsystemd is not installed: not tested");
     return !manager.is_there();
 }
 
