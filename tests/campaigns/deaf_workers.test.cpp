@@ -27,8 +27,7 @@ TEST_CASE("a worker that does not read costs its master no more than its queue",
     auto const master = it.process.pid();
     auto clients = it.one_on_each(workers);
     auto& speaker = clients[0];
-    auto& deaf = clients[1];
-    auto const deaf_pid = worker_of(ask(deaf, "GET", "/healthz"));
+    auto const deaf_pid = worker_of(ask(clients[1], "GET", "/healthz"));
     REQUIRE(ask(speaker, "GET", "/flood?rounds=20").status == 200); // all that is allocated once
 
     auto const before = private_memory(master);
@@ -45,15 +44,20 @@ TEST_CASE("a worker that does not read costs its master no more than its queue",
     run.expect(most - before <= mib * redzones, "the master keeps more than its queue");
     ::kill(deaf_pid, SIGCONT);
 
-    // It goes on from what there is now, not from a queue of what there has been.
-    for (auto& each : clients)
+    // It goes on from what there is now, not from a queue of what there has been. Connections of
+    // their own: those that asked for nothing all the while may have been closed as idle.
+    auto again = it.one_on_each(workers);
+    for (auto& each : again)
         run.expect(wait_until([&] {
                        auto const text = ask(each, "GET", "/heard").body;
                        auto const gap = text.find(" of ");
                        return gap != text.npos && text.substr(0, gap) == text.substr(gap + 4);
                    }),
                    "every worker knows of the last change");
-    run.expect(worker_of(ask(deaf, "GET", "/healthz")) == deaf_pid, "it is the same worker");
+    run.expect(std::any_of(
+                   again.begin(), again.end(),
+                   [&](auto& each) { return worker_of(ask(each, "GET", "/healthz")) == deaf_pid; }),
+               "it is the same worker");
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
