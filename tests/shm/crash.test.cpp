@@ -3,97 +3,19 @@
 // never half done, and announced exactly as often as it was done.
 //
 // Built without sanitizers and optimised, as it ships (tests/CMakeLists.txt).
+#include "map_scene.hpp"
+
 #include "support/catch.hpp"
 #include "support/fsck.hpp"
 #include "support/stepped_child.hpp"
-#include "support/test_segment.hpp"
 
-#include <algorithm>
-#include <covey/shm/map.hpp>
-#include <covey/shm/value.hpp>
-#include <functional>
 #include <iostream>
-#include <map>
 #include <poll.h>
-#include <random>
 #include <string>
 
+using namespace covey::test::map_scene;
+
 namespace {
-
-struct twin // both halves always agree
-{
-    std::int64_t left = 0;
-    std::int64_t right = 0;
-    friend bool operator==(twin const&, twin const&) = default;
-};
-BOOST_DESCRIBE_STRUCT(twin, (), (left, right))
-
-constexpr std::uint64_t room = 6;
-
-struct tiny : covey::state // one shard, so that every writer meets the dead one's lock
-{
-    covey::value<twin> best{*this, "best"};
-    covey::map<covey::text<8>, twin> rows{*this, "rows", covey::capacity{room}};
-};
-
-using contents = std::map<std::string, twin>;
-using cluster = covey::test::test_segment<tiny>;
-using member = covey::test::member<tiny>;
-
-contents rows_of(tiny const& view)
-{
-    contents out;
-    view.rows.for_each(
-        [&](auto const& key, twin const& row, auto) { out[std::string{key}] = row; });
-    return out;
-}
-
-struct operation
-{
-    std::string name;
-    std::function<void(tiny&)> run;
-};
-
-// Rows a, b, c, d exist; two cells are free.
-std::vector<operation> const operations{
-    {"update",
-     [](tiny& view) {
-         view.rows.put("b", {9, 9});
-     }},
-    {"insert",
-     [](tiny& view) {
-         view.rows.put("new", {9, 9});
-     }},
-    {"erase", [](tiny& view) { view.rows.erase("b"); }},
-    {"fetch and modify",
-     [](tiny& view) {
-         view.rows.update("c", [](auto const& now) {
-             return std::optional{twin{now->left + 1, now->right + 1}};
-         });
-     }},
-    {"compare and set",
-     [](tiny& view) {
-         view.rows.compare_and_set("d", 4, {9, 9});
-     }},
-    {"value",
-     [](tiny& view) {
-         view.best.put({9, 9});
-     }},
-};
-
-// The same keys in the same buckets in every run, so that every run takes the same way.
-constexpr std::uint64_t fixed_secret = 42;
-
-void seed(cluster const& world)
-{
-    world.memory.memory()->head().secret = fixed_secret;
-    auto const first = world.join(0);
-    std::int64_t n = 0;
-    for (char const* key : {"a", "b", "c", "d"}) {
-        ++n;
-        first->view.rows.put(key, {n, n});
-    }
-}
 
 struct tally
 {
@@ -103,27 +25,6 @@ struct tally
     std::uint64_t rolled_back = 0;
     std::uint64_t violations = 0;
 };
-
-// What the world looks like before and after the operation, when nobody dies.
-struct expectation
-{
-    contents before;
-    contents after;
-    twin best_after;
-};
-
-expectation expect(operation const& op)
-{
-    cluster world{2};
-    seed(world);
-    auto const me = world.join(0);
-    expectation out;
-    out.before = rows_of(me->view);
-    op.run(me->view);
-    out.after = rows_of(me->view);
-    out.best_after = me->view.best.get();
-    return out;
-}
 
 // A world in which block 0 stands before an operation, led by the test, and block 1 sleeps. Every
 // run starts here, so that every run takes the same way.
@@ -217,69 +118,20 @@ TEST_CASE("a worker killed at any instruction of an operation leaves it done or 
           "announced as often as done",
           "[crash]")
 {
-    for (auto const& op : operations) {
-        auto const expected = expect(op);
-        tally count;
-        auto const way = scene{op}.child->record();
-        for (std::size_t number = 0; number != way.size(); ++number)
-            die_at(op, expected, way, number, count);
-        std::cout << op.name << ": kills " << count.kills << ", repairs " << count.repairs
-                  << ", committed " << count.committed << ", rolled back " << count.rolled_back
-                  << ", violations " << count.violations << "\n";
-        CHECK(count.repairs > 0);
-        CHECK(count.committed > 0);
-        CHECK(count.rolled_back > 0);
-        CHECK(count.violations == 0);
-    }
-}
-
-TEST_CASE("a repairer killed at a random instruction is repaired by the next", "[crash]")
-{
-    auto const seed_number = std::random_device{}();
-    INFO("seed " << seed_number);
-    std::mt19937_64 random{seed_number};
-    std::uint64_t kills = 0;
-    for (auto const& op : operations) {
-        if (op.name == "value")
-            continue; // its lock is another; the map's operations share one
-        auto const expected = expect(op);
-        auto const way = scene{op}.child->record();
-        for (int round = 0; round != 40; ++round) {
-            cluster world{3};
-            seed(world);
-            auto const survivor = world.join(2);
-            covey::subscription changes{survivor->who};
-            int told = 0;
-            changes.on_change(survivor->view.rows, [&](auto const&) { ++told; });
-
-            std::unique_ptr<member> victim;
-            covey::test::stepped_child first{[&] { victim = world.join(0); },
-                                             [&] { op.run(victim->view); }};
-            for (auto steps = random() % way.size(); steps != 0 && first.step(); --steps) {
-            }
-            first.kill();
-            world.memory.open_block(0, {.pid = first.pid(), .id = 1, .generation = 1});
-            std::unique_ptr<member> repairer;
-            covey::test::stepped_child second{[&] { repairer = world.join(1); },
-                                              [&] { repairer->view.rows.erase("none"); }};
-            for (auto steps = random() % 1'500; steps != 0 && second.step(); --steps) {
-            }
-            second.kill();
-            world.memory.open_block(1, {.pid = second.pid(), .id = 2, .generation = 1});
-            kills += 2;
-
-            auto const seen = rows_of(survivor->view);
-            bool const done = seen == expected.after;
-            REQUIRE((done || seen == expected.before));
-            REQUIRE(world.memory.reap_block(1, world.bells));
-            REQUIRE(world.memory.reap_block(0, world.bells));
-            REQUIRE(survivor->view.rows.erase("none") == covey::erase_result::missing);
-            REQUIRE(rows_of(survivor->view) == seen);
-            REQUIRE(covey::test::fsck(world.memory, survivor->view.rows.index()) == "");
-            while (changes.dispatch() != 0) {
-            }
-            REQUIRE(told == (done ? 1 : 0));
+    for (auto const& op : operations)
+        DYNAMIC_SECTION(op.name)
+        {
+            auto const expected = expect(op);
+            tally count;
+            auto const way = scene{op}.child->record();
+            for (std::size_t number = 0; number != way.size(); ++number)
+                die_at(op, expected, way, number, count);
+            std::cout << op.name << ": kills " << count.kills << ", repairs " << count.repairs
+                      << ", committed " << count.committed << ", rolled back " << count.rolled_back
+                      << ", violations " << count.violations << "\n";
+            CHECK(count.repairs > 0);
+            CHECK(count.committed > 0);
+            CHECK(count.rolled_back > 0);
+            CHECK(count.violations == 0);
         }
-    }
-    std::cout << "repairers: kills " << kills << ", violations 0\n";
 }

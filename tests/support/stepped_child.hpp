@@ -70,15 +70,29 @@ class stepped_child
         return wait() == SIGTRAP;
     }
 
+    // Lets body() run to its end.
+    void finish()
+    {
+        ::ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
+        wait();
+    }
+
     // The addresses of all instructions from here until body() has returned: the last one is the
-    // system call by which the child would stop again, where it stands now.
-    std::vector<std::uint64_t> record()
+    // system call by which the child would stop again, where it stands now. Calls at(number) before
+    // each.
+    template <class At>
+    std::vector<std::uint64_t> record(At at)
     {
         std::vector<std::uint64_t> out;
-        do
+        do {
+            at(out.size());
             out.push_back(address());
-        while (step() && address() != out.front());
+        } while (step() && address() != out.front());
         return out;
+    }
+    std::vector<std::uint64_t> record()
+    {
+        return record([](std::size_t) {});
     }
 
     // Goes on to where `way` was at number n: by a breakpoint to the first of the steps at that
