@@ -2,6 +2,8 @@
 #pragma once
 
 #include <covey/cluster.hpp>
+#include <covey/shm/blob_map.hpp>
+#include <covey/shm/blob_value.hpp>
 #include <covey/shm/bytes.hpp>
 #include <covey/shm/counter.hpp>
 #include <covey/shm/extreme.hpp>

@@ -1,8 +1,10 @@
 // change: what a subscription tells about one commit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace covey {
 
@@ -96,6 +98,7 @@ struct raw_change
     std::uint64_t revision = 0;
     std::uint64_t const* key = nullptr; // unless it is a resync
     std::uint64_t const* row = nullptr; // for put
+    std::span<std::byte const> body{};  // for put, of a field whose values have any size
 };
 
 } // namespace covey

@@ -68,7 +68,12 @@ std::uint64_t operation::take_revision()
 
 std::uint64_t operation::mark() const
 {
-    return (std::uint64_t{block_} + 1) << 48 | (number_ & 0xffff'ffff'ffff);
+    return mark_of(block_, number_);
+}
+
+std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation)
+{
+    return (std::uint64_t{block} + 1) << 48 | (operation & 0xffff'ffff'ffff);
 }
 
 void operation::commit()

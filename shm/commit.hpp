@@ -31,7 +31,7 @@ class operation
     // The change's revision; once, after arm and before commit.
     std::uint64_t take_revision();
 
-    // The mark that this operation leaves in the `owner` of a cell it takes.
+    // The mark that this operation leaves in the `owner` of a cell or a chunk it takes.
     std::uint64_t mark() const;
 
     void commit();   // the one store
@@ -44,6 +44,9 @@ class operation
     intent& intent_;
     std::uint64_t number_;
 };
+
+// The mark of a block's operation with this number.
+std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation);
 
 // A block's intent as plain values, copied once.
 struct intent_copy

@@ -15,7 +15,7 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 5;
+inline constexpr std::uint32_t layout_version = 6;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
 inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
@@ -141,6 +141,9 @@ struct shard_block
     alignas(line_bytes) word erasures; // rises with every erase: a reader that missed looks again
     word rows;                         // derived: recounted by a repair
     half_word quarantined;             // 1: nobody writes here (segment::quarantine)
+    word chunks;                       // that the operation under way has to its name, or still
+                                       // has to free (chunk_pool.hpp)
+    word chunk_in_doubt;               // the one it was at
 };
 static_assert(sizeof(shard_block) == 2 * line_bytes);
 
@@ -174,6 +177,17 @@ struct cell_head
     word next;       // the bucket chain's next link
 };
 static_assert(sizeof(cell_head) == 24);
+
+// The head of a chunk of a pool; 30 words of a value follow.
+struct chunk_head
+{
+    word owner; // 0 = free, else the mark of the operation that stored the value
+    word next;  // of the value: number + 1; means nothing in the last
+};
+static_assert(sizeof(chunk_head) == 16);
+inline constexpr std::size_t chunk_bytes = 256; // four lines; a value wastes half a chunk
+inline constexpr std::size_t chunk_room = chunk_bytes - sizeof(chunk_head);
+static_assert(chunk_bytes % line_bytes == 0 && chunk_room % sizeof(word) == 0);
 
 // One repair, for people and tools.
 struct repair_record

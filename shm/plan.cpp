@@ -29,7 +29,7 @@ class cursor
         next_ = at + bytes;
         if (next_ > bytes_max || next_ < at)
             throw std::invalid_argument{"the schema needs more than 2^46 bytes of shared memory; "
-                                        "lower a capacity"};
+                                        "lower a capacity or a room"};
         return at;
     }
     std::uint64_t end() const { return (next_ + page_bytes - 1) / page_bytes * page_bytes; }
@@ -55,7 +55,8 @@ void size_cells(field_plan& out)
     out.cell_bytes = static_cast<std::uint32_t>(
         whole_lines(sizeof(cell_head) + slots * out.slot_words() * sizeof(word)));
     auto const change_words = std::uint64_t{out.key_words} + out.row_words;
-    out.row_in_record = !queue && sizeof(record) + 8 * change_words <= record_bytes_max;
+    out.row_in_record =
+        !queue && out.bound == 0 && sizeof(record) + 8 * change_words <= record_bytes_max;
     out.shard_count = 1;
     if (out.kind != field_kind::map)
         return;
@@ -65,6 +66,18 @@ void size_cells(field_plan& out)
         std::bit_floor(std::clamp(out.capacity / rows_per_shard, std::uint64_t{1}, shards_max));
     out.shard_count = static_cast<std::uint32_t>(shards);
     out.shard_shift = out.bucket_bits - static_cast<std::uint32_t>(std::countr_zero(shards));
+}
+
+// Two values, for one is written before the one it replaces goes.
+void size_pool(field_plan& out, field_description const& described)
+{
+    out.bound = described.bound;
+    out.chunks = described.room / chunk_bytes;
+    auto const least = 2 * ((out.bound + chunk_room - 1) / chunk_room);
+    if (out.chunks < least || out.chunks > capacity_max)
+        throw std::invalid_argument{"field " + described.name + ": its values' room must be " +
+                                    std::to_string(least * chunk_bytes) + " to " +
+                                    std::to_string(capacity_max * chunk_bytes) + " bytes"};
 }
 
 field_plan sizes_of(field_description const& described)
@@ -82,6 +95,8 @@ field_plan sizes_of(field_description const& described)
     if (out.capacity == 0 || out.capacity > capacity_max)
         throw std::invalid_argument{"field " + described.name + ": capacity must be 1 to " +
                                     std::to_string(capacity_max)};
+    if (described.bound != 0)
+        size_pool(out, described);
     if (has_cells(described.kind))
         size_cells(out);
     else
@@ -117,6 +132,10 @@ void place(field_plan& field, std::uint32_t blocks, cursor& next)
         field.ends = next.take(sizeof(queue_block));
     }
     field.cells = next.take(field.capacity * field.cell_bytes);
+    if (field.chunks != 0) {
+        field.chunk_hints = next.take((field.chunks + 63) / 64 * sizeof(word));
+        field.pool = next.take(field.chunks * chunk_bytes);
+    }
 }
 
 } // namespace

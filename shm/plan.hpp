@@ -41,6 +41,12 @@ struct field_plan
     std::uint64_t visited = 0;   // word[(capacity + 63) / 64], a bit a cell, of a map that evicts
     std::uint32_t slot_mask = 1; // generation & slot_mask is the slot that counts; 0: there is one
 
+    // values of any size, of a map or a value (chunk_pool.hpp)
+    std::uint64_t bound = 0;       // bytes of a value at most; 0: rows have one size
+    std::uint64_t chunks = 0;      // how many
+    std::uint64_t chunk_hints = 0; // word[(chunks + 63) / 64], a bit a chunk
+    std::uint64_t pool = 0;
+
     // queue
     std::uint64_t leases = 0; // word[capacity]
     std::uint64_t ends = 0;   // queue_block
@@ -75,7 +81,8 @@ constexpr std::uint64_t schema_text_offset()
     return (sizeof(header) + line_bytes - 1) / line_bytes * line_bytes;
 }
 
-// Throws std::invalid_argument when the schema cannot fit: a capacity of 0 or above 2^32 - 2, or
+// Throws std::invalid_argument when the schema cannot fit: a capacity of 0 or above 2^32 - 2, a
+// room that two values at their bound do not fit into or with as many chunks, or
 // more than 2^46 bytes in all.
 plan make_plan(schema const& described, std::uint32_t blocks);
 

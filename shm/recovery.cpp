@@ -1,6 +1,7 @@
 #include "recovery.hpp"
 
 #include "assert.hpp"
+#include "chunk_pool.hpp"
 #include "commit.hpp"
 #include "fifo.hpp"
 #include "free_cells.hpp"
@@ -86,12 +87,13 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
         announce(memory, block, what);
     if (committed && field.kind == field_kind::queue)
         settle_item(memory, field, what);
-    if (removes(what.kind) && committed) {
-        auto& shard = memory.shard(field, what.shard);
-        shard.erasures.fetch_add(1, std::memory_order_acq_rel); // one too many does no harm
-        free_cell(memory, field, what.cell, what.mark);
-    }
-    if (what.kind == intent_kind::insert && !committed)
+    bool const gone = removes(what.kind) && committed;
+    if (gone) // one too many does no harm
+        memory.shard(field, what.shard).erasures.fetch_add(1, std::memory_order_acq_rel);
+    if (field.chunks != 0)
+        chunk_pool{memory, field, what.shard}.settle(what.kind, what.cell,
+                                                     mark_of(block, what.operation), committed);
+    if (gone || (what.kind == intent_kind::insert && !committed))
         free_cell(memory, field, what.cell, what.mark);
     if (field.kind == field_kind::map)
         memory.shard(field, what.shard)

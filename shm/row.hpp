@@ -245,7 +245,9 @@ constexpr void check_row()
                   "a row holds numbers, bool, enums, covey::text<N>, covey::bytes<N>, std::array, "
                   "covey::inplace_vector<T, N> and std::optional of these, or a struct of these "
                   "described with BOOST_DESCRIBE_STRUCT; no pointers, references, std::string, "
-                  "std::vector or long double");
+                  "std::vector or long double; a covey::string<N> or covey::blob<N> is the whole "
+                  "row of a map or a value, by <covey/shm/blob_map.hpp> or "
+                  "<covey/shm/blob_value.hpp>");
     static_assert(alignof(T) <= 8, "a row is aligned to 8 bytes at most");
     static_assert(sizeof(T) <= 65'536, "a row has 64 KiB at most");
 }

@@ -45,6 +45,8 @@ std::string schema::text() const
         out.append(field.row_type);
         if (has_rows(field.kind) && field.kind != field_kind::value)
             out.append(", capacity ").append(std::to_string(field.capacity));
+        if (field.bound != 0)
+            out.append(", room ").append(std::to_string(field.room));
         if (field.keep.expires)
             out.append(", expires");
         if (field.keep.full != when_full::reject)

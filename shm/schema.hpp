@@ -54,6 +54,8 @@ struct field_description
     std::vector<std::uint64_t> initial{}; // a value's first row, as words
     std::string scale{};                  // of a histogram, in the schema's text
     retention keep{};                     // of a map
+    std::uint64_t bound = 0;              // of values of any size (blob.hpp): bytes at most; else 0
+    std::uint64_t room = 0;               // of those: bytes of their pool
 };
 
 struct schema

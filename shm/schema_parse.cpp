@@ -1,6 +1,7 @@
 // A schema from its text, as a program that has never seen the state reads it out of a segment.
 #include "schema.hpp"
 
+#include "blob.hpp"
 #include "histogram_scale.hpp"
 #include "row_type.hpp"
 
@@ -101,9 +102,33 @@ class line_parser
         return std::string{line_.substr(first, at_ - first)};
     }
 
+    // "string<1024>" or "blob<1024>", if it is one (blob.hpp).
+    bool value_of_any_size(field_description& out)
+    {
+        auto const first = at_;
+        if (!skip("string<") && !skip("blob<"))
+            return false;
+        out.bound = number();
+        if (out.bound == 0 || out.bound > detail::body_bound_max || !skip(">"))
+            fail("a bound of 1 to " + std::to_string(detail::body_bound_max) + " and \">\"");
+        out.row_bytes = 8 * shm::body_words;
+        out.row_type = line_.substr(first, at_ - first);
+        return true;
+    }
+
+    void pool(field_description& out)
+    {
+        if (out.bound == 0)
+            return;
+        if (!skip(", room "))
+            fail("\", room \"");
+        out.room = number();
+    }
+
     void rows(field_description& out)
     {
-        out.row_type = type(out.row_bytes);
+        if (out.kind != field_kind::value || !value_of_any_size(out))
+            out.row_type = type(out.row_bytes);
         if (out.kind == field_kind::map) {
             if (!skip(" -> "))
                 fail("\" -> \" and a row's type");
@@ -111,18 +136,22 @@ class line_parser
             out.key_bytes = out.row_bytes;
             if (out.key_bytes > key_bytes_max)
                 fail("a key of at most " + std::to_string(key_bytes_max) + " bytes");
-            out.row_type = type(out.row_bytes);
+            if (!value_of_any_size(out))
+                out.row_type = type(out.row_bytes);
         }
         if (out.kind == field_kind::queue)
             out.key_bytes = 8; // the id
         out.capacity = 1;
-        if (out.kind == field_kind::value)
+        if (out.kind == field_kind::value) {
+            pool(out);
             return;
+        }
         if (!skip(", capacity "))
             fail("\", capacity \"");
         out.capacity = number();
         if (out.kind != field_kind::map)
             return;
+        pool(out);
         bool makes_room = skip(expiring);
         out.keep.expires = !makes_room && skip(", expires");
         makes_room = makes_room || skip(expiring);

@@ -48,16 +48,22 @@ handle make_memory(std::string const& name, std::uint64_t bytes)
     return memory;
 }
 
+void hint_all(shm::arena const& memory, std::uint64_t hints, std::uint64_t count)
+{
+    for (std::uint64_t i = 0; i != count; ++i)
+        memory.at<shm::word>(hints + i / 64 * sizeof(shm::word))
+            .fetch_or(std::uint64_t{1} << i % 64, std::memory_order_relaxed);
+}
+
 void initialise_field(shm::arena const& memory, shm::field_plan const& field,
                       field_description const& described)
 {
     for (std::uint32_t shard = 0; shard != field.shard_count; ++shard)
         memory.shard(field, shard).lock.initialise();
-    if (field.free_hints != 0) {
-        for (std::uint64_t cell = 0; cell != field.capacity; ++cell)
-            memory.at<shm::word>(field.free_hints + cell / 64 * sizeof(shm::word))
-                .fetch_or(std::uint64_t{1} << cell % 64, std::memory_order_relaxed);
-    }
+    if (field.free_hints != 0)
+        hint_all(memory, field.free_hints, field.capacity);
+    if (field.chunks != 0)
+        hint_all(memory, field.chunk_hints, field.chunks);
     if (field.kind == field_kind::value)
         std::copy(described.initial.begin(), described.initial.end(),
                   memory.slot(field.cells, field, 0) + 1);

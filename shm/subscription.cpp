@@ -66,6 +66,7 @@ struct subscription::core
     {
         return memory.places().fields[field.index];
     }
+    bool read(watched_field const& field, std::uint64_t const* key);
     bool is_sampled(watched_field const& field) const { return !has_rows(places(field).kind); }
     bool samples_differ() const;
     void wake();
@@ -89,6 +90,7 @@ struct subscription::core
     std::vector<shm::record_copy> batch;
     std::deque<appended_row> appended; // of all rings, oldest first
     std::vector<std::uint64_t> slot;
+    std::vector<std::byte> body;
     std::function<void()> post;
     bool posted = false; // an own change has asked for a dispatch that has not come yet
     bool armed = false;
@@ -215,23 +217,41 @@ std::size_t subscription::core::tell_appended(std::uint64_t before)
     return calls;
 }
 
+// Into `slot`, and `body` where there is one.
+bool subscription::core::read(watched_field const& field, std::uint64_t const* key)
+{
+    slot.resize(places(field).slot_words());
+    if (places(field).bound == 0)
+        return field.rows.read(key, slot.data());
+    return field.rows.read(key, slot.data(), [&](std::size_t bytes) {
+        body.resize(bytes);
+        return std::span<std::byte>{body};
+    });
+}
+
 // The rows of a field as they are now, each told as a put. Of a queue there is nothing to show.
 std::size_t subscription::core::show(watched_field& field)
 {
     std::size_t calls = 0;
     auto const keys = places(field).key_words;
     auto const visit = [&](std::uint64_t const* row) {
+        if (places(field).bound != 0) {
+            if (!read(field, row + 1))
+                return; // its removal's record follows
+            row = slot.data();
+        }
         if (row[0] > resync_from)
             field.shown[{row + 1, row + 1 + keys}] = row[0];
-        calls += tell(
-            field,
-            {.kind = change_kind::put, .revision = row[0], .key = row + 1, .row = row + 1 + keys});
+        calls += tell(field, {.kind = change_kind::put,
+                              .revision = row[0],
+                              .key = row + 1,
+                              .row = row + 1 + keys,
+                              .body = body});
     };
     if (places(field).kind == field_kind::map)
         field.rows.for_each(visit);
     else if (places(field).kind == field_kind::value) {
-        slot.resize(places(field).slot_words());
-        field.rows.read(nullptr, slot.data());
+        read(field, nullptr);
         visit(slot.data());
     }
     return calls;
@@ -273,11 +293,11 @@ std::size_t subscription::core::tell(watched_field& field, shm::record_copy cons
     bool const put = raw.kind == change_kind::put;
     if (in_resync || (put && raw.row == nullptr)) {
         // Told only if it is still so: else a newer record of this key follows, or was shown.
-        slot.resize(places(field).slot_words());
-        bool const there = field.rows.read(raw.key, slot.data());
+        bool const there = read(field, raw.key);
         if (put != there || (put && slot[0] != one.revision))
             return 0;
         raw.row = put ? slot.data() + 1 + keys : nullptr;
+        raw.body = body;
     }
     return tell(field, raw);
 }

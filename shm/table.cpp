@@ -1,5 +1,6 @@
 #include "table.hpp"
 
+#include "chunk_pool.hpp"
 #include "commit.hpp"
 #include "detail/participant_core.hpp"
 #include "detail/words.hpp"
@@ -70,12 +71,15 @@ std::uint32_t table::shard_of(std::uint64_t hash) const
 // ---- reading
 // -------------------------------------------------------------------------------------
 
-bool table::copy_slot(std::uint64_t cell, std::uint64_t* slot) const
+bool table::copy_slot(std::uint64_t cell, std::uint64_t* slot, place_for const* into) const
 {
     auto& generation = head_of(*memory_, cell).generation;
     for (int round = 0; round != rounds_max; ++round) {
         auto const before = generation.load(std::memory_order_acquire);
         load_words(slot, memory_->slot(cell, *field_, before), field_->slot_words());
+        // What is copied by a slot that is torn or old is any bytes, but of the pool's.
+        if (into != nullptr && !copy_body(*memory_, *field_, slot + 1 + field_->key_words, *into))
+            continue;
         acquire_fence();
         // One newer is too new: its writer's successor may be writing over the slot just copied.
         if (generation.load(std::memory_order_relaxed) == before)
@@ -84,7 +88,8 @@ bool table::copy_slot(std::uint64_t cell, std::uint64_t* slot) const
     return false;
 }
 
-table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const
+table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
+                          place_for const* into) const
 {
     auto& erasures = memory_->shard(*field_, shard_of(hash)).erasures;
     auto const before = erasures.load(std::memory_order_acquire);
@@ -101,7 +106,7 @@ table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uin
         next.word = head_of(*memory_, cell).next.load(std::memory_order_acquire);
         if (!candidate)
             continue;
-        if (!copy_slot(cell, slot))
+        if (!copy_slot(cell, slot, into))
             return search::unsettled;
         // A cell freed and taken again for this very key may hold a row that is not committed yet,
         // so a hit, too, counts only if nothing was erased on the way.
@@ -115,22 +120,39 @@ table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uin
 
 bool table::read(std::uint64_t const* key, std::uint64_t* slot) const
 {
+    return read(key, slot, nullptr);
+}
+
+bool table::read(std::uint64_t const* key, std::uint64_t* slot, place_for into) const
+{
+    return read(key, slot, &into);
+}
+
+bool table::read_body(current_row const& now, place_for into) const
+{
+    return copy_body(*memory_, *field_, now.row, into);
+}
+
+bool table::read(std::uint64_t const* key, std::uint64_t* slot, place_for const* into) const
+{
     bool const keyed = field_->kind == field_kind::map;
     auto const hashed = hash(key);
     for (;;) {
         for (int round = 0; round != rounds_max; ++round) {
             if (!keyed) {
-                if (copy_slot(field_->cells, slot))
+                if (copy_slot(field_->cells, slot, into))
                     return true;
                 continue;
             }
-            if (auto const result = look(key, hashed, slot); result != search::unsettled)
+            if (auto const result = look(key, hashed, slot, into); result != search::unsettled)
                 return result == search::found && is_there(slot);
         }
         shard_lock lock{*memory_, index_, keyed ? shard_of(hashed) : 0};
         shard_guard const held{lock, boost::interprocess::try_to_lock};
         if (held) // else its holder is stopped, and so is no longer in our way
-            return find_locked(key, hashed, slot).cell != 0 && is_there(slot);
+            return find_locked(key, hashed, slot).cell != 0 && is_there(slot) &&
+                   (into == nullptr ||
+                    copy_body(*memory_, *field_, slot + 1 + field_->key_words, *into));
     }
 }
 
@@ -231,30 +253,63 @@ void table::fill(std::uint64_t cell, std::uint64_t revision, std::uint64_t const
     store_words(slot + 1 + field_->key_words, row, field_->slot_words() - 1 - field_->key_words);
 }
 
+// A new value's chunks, before the commit; false: there are not enough, and none is taken.
+bool table::store_body(operation const& op, std::uint32_t shard, next_body const& body,
+                       std::uint64_t* row)
+{
+    chunk_pool pool{*memory_, *field_, shard};
+    return pool.store(body.bytes, *who_, op.mark(), row);
+}
+
+// After an operation: its own chunks are taken back, or those of the value that was go.
+void table::settle_body(operation const& op, intent_kind kind, std::uint32_t shard,
+                        std::uint64_t cell, bool committed)
+{
+    if (field_->chunks != 0)
+        chunk_pool{*memory_, *field_, shard}.settle(kind, cell, op.mark(), committed);
+}
+
 written_row table::update(place where, std::uint32_t shard, std::uint64_t const* key,
-                          std::uint64_t const* row)
+                          std::uint64_t* row, next_body const* body)
 {
     auto& head = head_of(*memory_, where.cell);
     operation op{*memory_, who_->block, index_, shard};
+    if (field_->chunks != 0)
+        chunk_pool{*memory_, *field_, shard}.begin();
     op.arm(intent_kind::update, where.cell, head.generation.load(std::memory_order_relaxed) + 1,
            where.cell, head.owner.load(std::memory_order_relaxed));
-    auto const revision = op.take_revision();
     note_visit(where.cell); // a new row is not visited: until it is asked for again, it goes first
+    if (body != nullptr && body->set && !store_body(op, shard, *body, row)) {
+        settle_body(op, intent_kind::update, shard, where.cell, false);
+        op.disarm();
+        return {outcome::full, 0};
+    }
+    auto const revision = op.take_revision();
     fill(where.cell, revision, key, row);
     op.commit();
     op.announce();
+    settle_body(op, intent_kind::update, shard, where.cell, true);
     op.disarm();
     return {outcome::stored, revision};
 }
 
-written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t const* row)
+written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t* row,
+                          next_body const* body)
 {
-    auto& shard = memory_->shard(*field_, shard_of(hash));
+    auto const shard = shard_of(hash);
     auto const bucket = field_->buckets + bucket_of(hash) * sizeof(word);
-    operation op{*memory_, who_->block, index_, shard_of(hash)};
+    operation op{*memory_, who_->block, index_, shard};
+    if (field_->chunks != 0)
+        chunk_pool{*memory_, *field_, shard}.begin();
     auto const cell = claim_cell(*who_, *field_, op, bucket, hash);
     if (cell == 0)
         return {outcome::full, 0};
+    if (body != nullptr && !store_body(op, shard, *body, row)) {
+        settle_body(op, intent_kind::insert, shard, cell, false);
+        free_cell(*memory_, *field_, cell, op.mark());
+        op.disarm();
+        return {outcome::full, 0};
+    }
     auto& head = head_of(*memory_, cell);
     auto const revision = op.take_revision();
     head.next.store(memory_->at<word>(bucket).load(std::memory_order_relaxed),
@@ -262,7 +317,7 @@ written_row table::insert(std::uint64_t hash, std::uint64_t const* key, std::uin
     fill(cell, revision, key, row);
     head.generation.fetch_add(1, std::memory_order_acq_rel);
     op.commit();
-    shard.rows.fetch_add(1, std::memory_order_relaxed);
+    memory_->shard(*field_, shard).rows.fetch_add(1, std::memory_order_relaxed);
     op.announce();
     op.disarm();
     return {outcome::stored, revision};
@@ -274,21 +329,25 @@ bool table::is_quarantined(std::uint32_t shard) const
     return memory_->shard(*field_, shard).quarantined.load(std::memory_order_acquire) != 0;
 }
 
-written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decision decide)
+written_row table::write(std::uint64_t const* key, std::uint64_t* scratch, decision decide,
+                         next_body* body)
 {
     std::uint32_t evicted = 0;
-    auto done = write_once(key, scratch, decide);
-    // Somebody else may be faster to take the cell that was freed.
-    for (int round = 0; done.result == outcome::full && round != rounds_max; ++round) {
+    auto done = write_once(key, scratch, decide, body);
+    // Somebody else may be faster to take the cell that was freed; a large value takes the room of
+    // many small ones.
+    auto const rounds = rounds_max + (field_->chunks != 0 ? field_->capacity : 0);
+    for (std::uint64_t round = 0; done.result == outcome::full && round != rounds; ++round) {
         if (!make_room(scratch, evicted))
             break;
-        done = write_once(key, scratch, decide);
+        done = write_once(key, scratch, decide, body);
     }
     done.evicted = evicted;
     return done;
 }
 
-written_row table::write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide)
+written_row table::write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide,
+                              next_body* body)
 {
     auto const hashed = hash(key);
     auto const shard = field_->kind == field_kind::map ? shard_of(hashed) : 0;
@@ -309,7 +368,8 @@ written_row table::write_once(std::uint64_t const* key, std::uint64_t* scratch, 
             std::fill_n(row, field_->slot_words() - 1 - field_->key_words, 0);
         if (!decide(now, row))
             return {outcome::kept, now.revision};
-        done = where.cell != 0 ? update(where, shard, key, row) : insert(hashed, key, row);
+        done =
+            where.cell != 0 ? update(where, shard, key, row, body) : insert(hashed, key, row, body);
     }
     if (done.result == outcome::stored)
         who_->tell(index_);
@@ -342,12 +402,15 @@ written_row table::remove(intent_kind why, std::uint64_t const* key, std::uint64
         auto& shard = memory_->shard(*field_, shard_of(hashed));
         auto const owner = head.owner.load(std::memory_order_relaxed);
         operation op{*memory_, who_->block, index_, shard_of(hashed)};
+        if (field_->chunks != 0)
+            chunk_pool{*memory_, *field_, shard_of(hashed)}.begin();
         op.arm(why, where.link, head.next.load(std::memory_order_relaxed), where.cell, owner);
         revision = op.take_revision();
         op.commit();
         shard.erasures.fetch_add(1, std::memory_order_acq_rel); // before the cell can be reused
         shard.rows.fetch_sub(1, std::memory_order_relaxed);
         op.announce();
+        settle_body(op, why, shard_of(hashed), where.cell, true);
         free_cell(*memory_, *field_, where.cell, owner);
         op.disarm();
     }

@@ -17,14 +17,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace covey::shm {
 
 struct field_plan;
+class operation;
 enum class intent_kind : std::uint32_t;
 
 inline constexpr std::size_t key_words_max = 27; // 216 bytes (row.hpp)
+inline constexpr std::size_t body_words = 3;     // of a row whose value is in chunks
 
 enum class outcome { stored, kept, erased, missing, full, busy, quarantined };
 
@@ -47,6 +50,14 @@ struct current_row
 
 class arena;
 
+// What a write stores as a value of any size (blob.hpp): a decision sets it, or leaves it, and then
+// the value there is stays.
+struct next_body
+{
+    std::span<std::byte const> bytes{};
+    bool set = false;
+};
+
 class table
 {
   public:
@@ -56,11 +67,20 @@ class table
     // Copies the slot (revision, key, row) of a key; false when there is none.
     bool read(std::uint64_t const* key, std::uint64_t* slot) const;
 
+    // And the bytes of its value, which has any size: into(bytes) gives the place for that many, or
+    // for the first of them. Called again when a writer was faster.
+    using place_for = detail::function_ref<std::span<std::byte>(std::size_t bytes)>;
+    bool read(std::uint64_t const* key, std::uint64_t* slot, place_for into) const;
+
+    // The same of a row that a decision has been given. False when the segment is damaged.
+    bool read_body(current_row const& now, place_for into) const;
+
     // Called under the lock: true stores `next` (already filled with the current row and, where
     // rows expire, its expiry; or zeros), false leaves all as it is. May throw. Called again when
     // room had to be made.
     using decision = detail::function_ref<bool(current_row const& now, std::uint64_t* next)>;
-    written_row write(std::uint64_t const* key, std::uint64_t* scratch, decision decide);
+    written_row write(std::uint64_t const* key, std::uint64_t* scratch, decision decide,
+                      next_body* body = nullptr);
 
     // Called under the lock with the row; false leaves it.
     using condition = detail::function_ref<bool(current_row const& now)>;
@@ -90,7 +110,9 @@ class table
         std::uint64_t link = 0; // offset of the word that leads to the cell
         std::uint64_t cell = 0; // offset, 0 for none
     };
-    written_row write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide);
+    bool read(std::uint64_t const* key, std::uint64_t* slot, place_for const* into) const;
+    written_row write_once(std::uint64_t const* key, std::uint64_t* scratch, decision decide,
+                           next_body* body);
     std::uint64_t hash(std::uint64_t const* key) const;
     bool is_quarantined(std::uint32_t shard) const;
     written_row remove(intent_kind why, std::uint64_t const* key, std::uint64_t* scratch,
@@ -105,16 +127,22 @@ class table
                    std::uint32_t& evicted); // as the retention allows; true: a cell was freed
     std::uint32_t shard_of(std::uint64_t hash) const;
     std::uint64_t bucket_of(std::uint64_t hash) const;
-    bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;
+    bool copy_slot(std::uint64_t cell, std::uint64_t* slot, place_for const* into = nullptr) const;
     enum class search { found, missed, unsettled };
-    search look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const;
+    search look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
+                place_for const* into) const;
     bool copy_bucket(std::uint64_t bucket, std::vector<std::uint64_t>& slots) const;
     place find_locked(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const;
     void fill(std::uint64_t cell, std::uint64_t revision, std::uint64_t const* key,
               std::uint64_t const* row);
+    bool store_body(operation const& op, std::uint32_t shard, next_body const& body,
+                    std::uint64_t* row);
+    void settle_body(operation const& op, intent_kind kind, std::uint32_t shard, std::uint64_t cell,
+                     bool committed);
     written_row update(place where, std::uint32_t shard, std::uint64_t const* key,
-                       std::uint64_t const* row);
-    written_row insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t const* row);
+                       std::uint64_t* row, next_body const* body);
+    written_row insert(std::uint64_t hash, std::uint64_t const* key, std::uint64_t* row,
+                       next_body const* body);
 
     participant::core* who_ = nullptr;
     arena const* memory_ = nullptr;

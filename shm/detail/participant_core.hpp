@@ -16,7 +16,8 @@ struct participant::core
     std::uint32_t block = 0;
     doorbells bells;
     std::function<void()> on_own_change;
-    std::uint64_t free_word = 0; // where the last free cell was found, in free_hints' words
+    std::uint64_t free_word = 0;       // where the last free cell was found, in free_hints' words
+    std::uint64_t free_chunk_word = 0; // the same of chunks, from where this block begins
 
     // After a commit has been announced and its lock given back.
     void tell(std::uint32_t field) const;

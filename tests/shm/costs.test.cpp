@@ -3,9 +3,12 @@
 #include "support/catch.hpp"
 #include "support/test_segment.hpp"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <covey/shm/blob_map.hpp>
+#include <covey/shm/blob_value.hpp>
 #include <covey/shm/counter.hpp>
 #include <covey/shm/extreme.hpp>
 #include <covey/shm/gauge.hpp>
@@ -21,6 +24,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <new>
+#include <span>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -70,7 +74,11 @@ struct everything : covey::state
     covey::leader chief{*this, "chief"};
     covey::value<row> setting{*this, "setting"};
     covey::map<covey::text<16>, row> rows{*this, "rows", covey::capacity{64}};
+    covey::map<covey::text<16>, covey::string<10'000>> pages{*this, "pages", covey::capacity{4}};
+    covey::value<covey::blob<10'000>> front{*this, "front"};
 };
+
+std::array<char, 10'000> large{};
 
 struct operation
 {
@@ -112,6 +120,20 @@ std::vector<operation> const& operations()
              of.rows.put("key", {2, "second"});
          }},
         {"erase a row", [](everything& of) { of.rows.erase("key"); }},
+        {"put a new value of any size",
+         [](everything& of) {
+             of.pages.put("key", {large.data(), 9'000});
+         }},
+        {"read it into a buffer", [](everything& of) { of.pages.read("key", large); }},
+        {"put it longer",
+         [](everything& of) {
+             of.pages.put("key", {large.data(), 10'000});
+         }},
+        {"erase it", [](everything& of) { of.pages.erase("key"); }},
+        {"put a single value of any size",
+         [](everything& of) { of.front.put(std::as_bytes(std::span{large})); }},
+        {"read that into a buffer",
+         [](everything& of) { of.front.read(std::as_writable_bytes(std::span{large})); }},
     };
     return all;
 }
