@@ -24,12 +24,15 @@ cell_reader::cell_reader(arena const& memory, field_plan const& field)
     , chain_max_{std::min(field.capacity, chain_cells_max)}
 {}
 
-bool cell_reader::copy_slot(std::uint64_t cell, std::uint64_t* slot) const
+bool cell_reader::copy_slot(std::uint64_t cell, std::uint64_t* slot,
+                            place_for_body const* into) const
 {
     auto& generation = memory_.at<cell_head>(cell).generation;
     for (int round = 0; round != rounds_max; ++round) {
         auto const before = generation.load(std::memory_order_acquire);
         load_words(slot, memory_.slot(cell, field_, before), field_.slot_words());
+        if (into != nullptr && !copy_body(memory_, field_, slot + 1 + field_.key_words, *into))
+            continue;
         acquire_fence();
         if (generation.load(std::memory_order_relaxed) == before)
             return true;
@@ -47,8 +50,8 @@ bool cell_reader::is_there(std::uint64_t const* slot) const
     return !is_over(expiry_in(slot), coarse_now());
 }
 
-read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash,
-                              std::uint64_t* slot) const
+read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
+                              place_for_body const* into) const
 {
     auto const bucket = hash & ((std::uint64_t{1} << field_.bucket_bits) - 1);
     auto& erasures = memory_.shard(field_, bucket >> field_.shard_shift).erasures;
@@ -63,7 +66,7 @@ read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash,
         next.word = memory_.at<cell_head>(cell).next.load(std::memory_order_acquire);
         if (!candidate)
             continue;
-        if (!copy_slot(cell, slot))
+        if (!copy_slot(cell, slot, into))
             return read_result::busy;
         if (equal_words(slot + 1, key, field_.key_words)) {
             result = read_result::found;
@@ -74,14 +77,15 @@ read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash,
     return erasures.load(std::memory_order_relaxed) == before ? result : read_result::busy;
 }
 
-read_result cell_reader::read(std::uint64_t const* key, std::uint64_t* slot) const
+read_result cell_reader::read(std::uint64_t const* key, std::uint64_t* slot,
+                              place_for_body const* into) const
 {
     if (field_.kind == field_kind::value)
-        return copy_slot(field_.cells, slot) ? read_result::found : read_result::busy;
+        return copy_slot(field_.cells, slot, into) ? read_result::found : read_result::busy;
     auto const hash =
         XXH3_64bits_withSeed(key, field_.key_words * sizeof *key, memory_.head().secret);
     for (int round = 0; round != rounds_max; ++round) {
-        auto const result = look(key, hash, slot);
+        auto const result = look(key, hash, slot, into);
         if (result == read_result::found && !is_there(slot))
             return read_result::missing;
         if (result != read_result::busy)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "arena.hpp"
+#include "chunk_pool.hpp"
 #include "detail/function_ref.hpp"
 
 #include <cstdint>
@@ -23,20 +24,24 @@ class cell_reader
     cell_reader(arena const& memory, field_plan const& field);
 
     // Copies the slot of a map's key, or a value's (null).
-    read_result read(std::uint64_t const* key, std::uint64_t* slot) const;
+    // Of a value of any size, its bytes as well.
+    read_result read(std::uint64_t const* key, std::uint64_t* slot,
+                     place_for_body const* into = nullptr) const;
 
     // Every row that is there throughout is visited once. Returns how many chains were left out:
     // writers were faster, or they lead nowhere.
     std::uint64_t for_each(detail::function_ref<void(std::uint64_t const* slot)> visit) const;
 
     // The slot of this cell, whoever's it is; false when writers were faster.
-    bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;
+    bool copy_slot(std::uint64_t cell, std::uint64_t* slot,
+                   place_for_body const* into = nullptr) const;
 
     // When a slot's row is over; 0: never, or the map's rows do not expire.
     std::uint64_t expiry_in(std::uint64_t const* slot) const;
 
   private:
-    read_result look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot) const;
+    read_result look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
+                     place_for_body const* into) const;
     bool copy_chain(std::uint64_t bucket, std::vector<std::uint64_t>& slots,
                     std::uint64_t& steps_left) const;
     bool is_there(std::uint64_t const* slot) const;

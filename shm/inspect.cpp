@@ -114,7 +114,7 @@ inspect::inspect(std::shared_ptr<shm::arena> memory, schema described)
         auto& made = types_.emplace_back();
         if (!field.key_type.empty())
             made.key = row_type::parse(field.key_type);
-        if (has_rows(field.kind))
+        if (has_rows(field.kind) && field.bound == 0)
             made.row = row_type::parse(field.row_type);
     }
 }

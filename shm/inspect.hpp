@@ -53,9 +53,9 @@ struct item_facts
 //   lock, leader                       {block, pid, epoch}, without the first two when nobody's
 struct field_entry
 {
-    row_value key{}; // nothing where the kind has no keys; of an item: its id
-    row_value row{};
-    std::uint64_t revision = 0;                      // 0: nobody has written it
+    row_value key{};            // nothing where the kind has no keys; of an item: its id
+    row_value row{};            // text or bytes of any size: nothing when it went while it was read
+    std::uint64_t revision = 0; // 0: nobody has written it
     std::optional<std::chrono::nanoseconds> lives{}; // a row that expires: so long from now
     std::optional<item_facts> item{};                // of a queue
 };

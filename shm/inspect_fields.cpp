@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <stdexcept>
 
 namespace covey {
@@ -75,6 +76,23 @@ row_value hold(shm::arena const& memory, std::uint64_t fenced)
 row_value read(row_type const& type, std::uint64_t const* words)
 {
     return type.read(reinterpret_cast<std::byte const*>(words));
+}
+
+// A value of any size and its slot; nothing when it went meanwhile, or writers were faster.
+row_value read_value(field_description const& described, shm::arena const& memory,
+                     shm::field_plan const& field, std::uint64_t const* key, std::uint64_t* slot)
+{
+    row_value::bytes body;
+    auto const grow = [&](std::size_t bytes) {
+        body.resize(bytes);
+        return std::span{body};
+    };
+    shm::place_for_body const place{grow};
+    if (shm::cell_reader{memory, field}.read(key, slot, &place) != shm::read_result::found)
+        return {};
+    if (!described.row_type.starts_with("string<"))
+        return {std::move(body)};
+    return {std::string{reinterpret_cast<char const*>(body.data()), body.size()}};
 }
 
 // ---- a queue's items ----
@@ -214,8 +232,17 @@ row_value inspect::word(std::uint32_t index) const
 field_entry inspect::entry_of(std::uint32_t index, std::uint64_t const* slot) const
 {
     auto const& field = memory_->places().fields[index];
-    field_entry out{.row = read(*types_[index].row, slot + 1 + field.key_words),
-                    .revision = slot[0]};
+    field_entry out{.row = {}, .revision = slot[0]};
+    std::vector<std::uint64_t> again;
+    if (types_[index].row) {
+        out.row = read(*types_[index].row, slot + 1 + field.key_words);
+    } else { // chunks are good only while the row is: read both together
+        again.resize(field.slot_words());
+        out.row = read_value(schema_.fields[index], *memory_, field, slot + 1, again.data());
+        if (!out.row.is_null())
+            slot = again.data();
+        out.revision = slot[0];
+    }
     if (types_[index].key)
         out.key = read(*types_[index].key, slot + 1);
     auto const expiry = shm::cell_reader{*memory_, field}.expiry_in(slot);

@@ -12,6 +12,7 @@
 #include <covey/shm/blob_value.hpp>
 #include <covey/shm/chunk_pool.hpp>
 #include <covey/shm/expiry.hpp>
+#include <covey/shm/inspect.hpp>
 #include <map>
 #include <random>
 #include <thread>
@@ -270,23 +271,35 @@ TEST_CASE("the schema tells a value's bound and the room of all")
     CHECK(pages{}.described().fields[2].room == 2 * 417 * 256);
 }
 
-TEST_CASE("a value replaced again and again leaves nothing behind")
+TEST_CASE("a tool reads values of any size by what the segment says of itself")
 {
-    auto const seed = covey::test::seed();
-    CAPTURE(seed);
-    std::mt19937_64 random{seed};
+    auto const text = pages{}.described().text();
+    CHECK(covey::schema::parse(text).text() == text);
+    CHECK(covey::schema::parse(crowded{}.described().text()).text() ==
+          crowded{}.described().text());
+    CHECK_THROWS_AS(covey::schema::parse("value a string<0>, room 512\n"), std::invalid_argument);
+    CHECK_THROWS_AS(covey::schema::parse("value a string<9>\n"), std::invalid_argument);
+    CHECK_THROWS_AS(covey::schema::parse("queue a string<9>, capacity 3\n"), std::invalid_argument);
+
     cluster all{1};
     auto const me = all.join(0);
-    auto& parts = me->view.parts;
-    auto const source = bytes_of<std::vector<std::byte>>(patterned(seed, 1'000));
-    for (std::uint32_t i = 0; i != 100'000; ++i)
-        if (!parts.put(i % 10, std::span{source}.first(random() % 1'001)).stored())
-            FAIL("put " << i);
-    CHECK(covey::test::fsck_chunks(all.memory, parts.index()).empty());
-    for (std::uint32_t i = 0; i != 10; ++i)
-        parts.erase(i);
-    CHECK(in_use(all.memory, parts.index()) == 0);
-    CHECK(covey::test::fsck_chunks(all.memory, parts.index()).empty());
+    me->view.rows.put("a", patterned(4, 3'000));
+    me->view.front.put("");
+    auto const part = bytes_of<std::vector<std::byte>>("bytes");
+    me->view.parts.put(7, part);
+    auto const seen = covey::inspect::open(all.memory.lend_read_only());
+    auto const found = seen.get(0, "a");
+    REQUIRE(found.result == covey::reading::found);
+    CHECK(*found.entry.row.as<std::string>() == patterned(4, 3'000));
+    CHECK(found.entry.revision == me->view.rows.find("a")->revision);
+    CHECK(*seen.get(1, "7").entry.row.as<covey::row_value::bytes>() == part);
+    CHECK(seen.get(2).entry.row.as<std::string>()->empty());
+    CHECK(seen.get(0, "b").result == covey::reading::missing);
+    std::size_t rows = 0;
+    CHECK(seen.for_each(0, [&](auto const& one) {
+        rows += one.row.template as<std::string>()->size();
+    }) == 0);
+    CHECK(rows == 3'000);
 }
 
 TEST_CASE("values behave as a std::map of strings does")

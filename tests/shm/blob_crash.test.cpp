@@ -7,16 +7,20 @@
 #include "support/catch.hpp"
 #include "support/fsck_chunks.hpp"
 #include "support/patterned.hpp"
+#include "support/seed.hpp"
 #include "support/stepped_child.hpp"
 #include "support/test_segment.hpp"
 
 #include <covey/shm/blob_map.hpp>
 #include <covey/shm/blob_value.hpp>
+#include <covey/shm/chunk_pool.hpp>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -257,4 +261,90 @@ TEST_CASE("whoever repairs a write of chunks may be killed at any instruction of
         print(op, "repairer", all);
         CHECK(all.violations == 0);
     }
+}
+
+TEST_CASE("a value replaced again and again leaves nothing behind", "[crash]")
+{
+    auto const seed = covey::test::seed();
+    CAPTURE(seed);
+    std::mt19937_64 random{seed};
+    cluster all{1};
+    auto const me = all.join(0);
+    auto& rows = me->view.rows;
+    auto const& memory = *all.memory.memory();
+    auto const in_use = [&] {
+        return covey::shm::count_chunks_in_use(memory, memory.places().fields[rows.index()]);
+    };
+    auto const source = patterned(seed, 1'000);
+    auto const replacements = covey::test::times<std::uint32_t>(100'000, 1'000'000);
+    std::uint32_t full = 0;
+    for (std::uint32_t i = 0; i != replacements; ++i) {
+        auto const done = rows.put(i % 3, {source.data(), random() % 1'001});
+        full += done == covey::put_result::full;
+        if (!done.stored() && done != covey::put_result::full)
+            FAIL("put " << i);
+    }
+    CHECK(full < replacements / 2); // 13 chunks, and up to 20 wanted
+    CHECK(covey::test::fsck_chunks(all.memory, rows.index()).empty());
+    for (std::uint32_t i = 0; i != 3; ++i)
+        rows.erase(i);
+    CHECK(in_use() == 0);
+    CHECK(covey::test::fsck_chunks(all.memory, rows.index()).empty());
+    std::cout << "replacements: " << replacements << ", of which full " << full << "\n";
+}
+
+TEST_CASE("random writes of values and random deaths are what a std::map says", "[crash]")
+{
+    auto const seed = covey::test::seed();
+    CAPTURE(seed);
+    std::mt19937_64 random{seed};
+    cluster all{2};
+    auto const me = all.join(1);
+    auto& rows = me->view.rows;
+    std::map<std::uint32_t, std::string> model;
+    auto const deaths = covey::test::times(150, 3'000);
+    std::size_t done = 0;
+    for (int death = 0; death != deaths; ++death) {
+        for (int i = 0; i != 10; ++i) {
+            auto const key = static_cast<std::uint32_t>(random() % 6);
+            auto const next = patterned(random(), 8 + random() % 993);
+            if (random() % 4 == 0)
+                REQUIRE((rows.erase(key) == covey::erase_result::erased) ==
+                        (model.erase(key) != 0));
+            else if (rows.put(key, next).stored())
+                model[key] = next;
+            REQUIRE(rows.get(key) ==
+                    (model.contains(key) ? std::optional{model[key]} : std::nullopt));
+        }
+        auto const key = static_cast<std::uint32_t>(random() % 6);
+        auto const next = patterned(random(), 8 + random() % 600);
+        bool const erases = random() % 4 == 0;
+        {
+            std::unique_ptr<member> victim;
+            covey::test::stepped_child child{[&] { victim = all.join(0); },
+                                             [&] {
+                                                 if (erases)
+                                                     victim->view.rows.erase(key);
+                                                 else
+                                                     victim->view.rows.put(key, next);
+                                             }};
+            for (auto steps = random() % 2'500; steps != 0 && child.step(); --steps)
+                ;
+        }
+        REQUIRE(all.memory.reap_block(0, all.bells));
+        auto const now = rows.get(key);
+        auto const before = model.contains(key) ? std::optional{model[key]} : std::nullopt;
+        if (now != before) {
+            REQUIRE(now == (erases ? std::nullopt : std::optional{next}));
+            ++done;
+            model.erase(key);
+            if (now)
+                model[key] = *now;
+        }
+        REQUIRE(covey::test::fsck_chunks(all.memory, rows.index()).empty());
+        contents found;
+        rows.for_each([&](auto one, auto const& row, auto) { found[one] = row; });
+        REQUIRE(found == model);
+    }
+    std::cout << "random deaths: " << deaths << ", after the commit " << done << "\n";
 }
