@@ -5,6 +5,8 @@
 #include "doorbell.hpp"
 #include "lanes.hpp"
 
+#include <utility>
+
 namespace covey {
 
 participant::participant(segment const& where, std::uint32_t block, doorbells bells)
@@ -50,14 +52,21 @@ void participant::on_own_change(std::function<void()> call)
     core_->on_own_change = std::move(call);
 }
 
-void participant::core::tell(std::uint32_t field) const
+void participant::on_sooner_expiry(std::function<void()> call)
+{
+    core_->on_sooner_expiry = std::move(call);
+}
+
+void participant::core::tell(std::uint32_t field)
 {
     shm::ring_sleepers(*memory, bells, field, block);
     if (on_own_change)
         on_own_change();
+    if (std::exchange(sooner_expiry, false) && on_sooner_expiry)
+        on_sooner_expiry();
 }
 
-void participant::core::tell_of_word(std::uint32_t field) const
+void participant::core::tell_of_word(std::uint32_t field)
 {
     if (shm::any_subscriber(*memory, memory->places().fields[field]))
         tell(field);

@@ -34,6 +34,10 @@ class participant
     // tell oneself); a subscription sets it to come round.
     void on_own_change(std::function<void()> call);
 
+    // Called on this thread after a write of this participant's of a row whose time is over sooner
+    // than that of any row its map is known to have; a sweeper's owner sets it to be in time.
+    void on_sooner_expiry(std::function<void()> call);
+
     struct core;
     core& internals() const { return *core_; }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "detail/function_ref.hpp"
+#include "expiry_round.hpp"
 #include "participant.hpp"
 #include "retention.hpp"
 #include "written.hpp"
@@ -89,6 +90,13 @@ class table
     // ---- room (table_room.cpp) ----
     // Removes rows whose time is over, at most `most`; how many there were.
     std::uint64_t expire(std::uint64_t most, std::uint64_t* scratch);
+
+    // The same in slices. begin() is false when nothing is over or somebody is at it already; a
+    // round that has begun is gone on with until nothing of it is left, or ended before.
+    bool begin(expiry_round& round);
+    std::uint64_t go_on(expiry_round& round, std::uint64_t cells, std::uint64_t most,
+                        std::uint64_t* scratch); // how many were removed
+    void end(expiry_round& round);
 
     // When the time of a row that is written now is over, as a word for its slot.
     static std::uint64_t expiry_of(ttl lives);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace covey::shm {
 
@@ -18,13 +19,15 @@ namespace {
 
 // As the next expiry: somebody is searching, and will say what it found.
 constexpr auto searching = std::numeric_limits<std::uint64_t>::max();
+constexpr auto nobody = expiry_round{}.soonest;
 
-void lower(word& hint, std::uint64_t to)
+bool lower(word& hint, std::uint64_t to)
 {
     auto seen = hint.load(std::memory_order_relaxed);
-    while ((seen == 0 || to < seen) &&
-           !hint.compare_exchange_weak(seen, to, std::memory_order_acq_rel))
-        ;
+    while (seen == 0 || to < seen)
+        if (hint.compare_exchange_weak(seen, to, std::memory_order_acq_rel))
+            return true;
+    return false;
 }
 
 } // namespace
@@ -59,8 +62,8 @@ void table::note_visit(std::uint64_t cell) const
 // Before the row is there: whoever searches now has passed its cell, or will see this.
 void table::note_expiry(std::uint64_t expiry)
 {
-    if (expiry != 0)
-        lower(memory_->at<clock_block>(field_->clock).next_expiry, expiry);
+    if (expiry != 0 && lower(memory_->at<clock_block>(field_->clock).next_expiry, expiry))
+        who_->sooner_expiry = true;
 }
 
 std::uint64_t table::next_expiry() const
@@ -83,22 +86,29 @@ bool table::remove_cell(intent_kind why, std::uint64_t cell, std::uint64_t* slot
            }).result == outcome::erased;
 }
 
-std::uint64_t table::expire(std::uint64_t most, std::uint64_t* scratch)
+bool table::begin(expiry_round& round)
 {
-    if (!field_->keep.expires || most == 0)
-        return 0;
+    round = {};
+    if (!field_->keep.expires)
+        return false;
     auto& clock = memory_->at<clock_block>(field_->clock);
-    auto const now = coarse_now();
     auto hint = clock.next_expiry.load(std::memory_order_acquire);
-    if (hint == 0 || hint == searching || hint > now ||
+    if (hint == 0 || hint == searching || hint > coarse_now() ||
         !clock.next_expiry.compare_exchange_strong(hint, searching))
-        return 0;
+        return false;
+    round.claimed = true;
+    round.next = clock.hand.load(std::memory_order_relaxed);
+    round.left = field_->capacity;
+    return true;
+}
+
+std::uint64_t table::go_on(expiry_round& round, std::uint64_t cells, std::uint64_t most,
+                           std::uint64_t* scratch)
+{
+    auto const now = coarse_now();
     std::uint64_t removed = 0;
-    std::uint64_t soonest = searching;
-    auto const first = clock.hand.load(std::memory_order_relaxed);
-    for (std::uint64_t i = 0; i != field_->capacity; ++i) {
-        auto const number = (first + i) % field_->capacity;
-        auto const cell = memory_->cell_offset(*field_, number);
+    for (; round.left != 0 && cells != 0 && removed != most; --round.left, --cells, ++round.next) {
+        auto const cell = memory_->cell_offset(*field_, round.next % field_->capacity);
         if (memory_->at<cell_head>(cell).owner.load(std::memory_order_acquire) == 0 ||
             !copy_slot(cell, scratch))
             continue;
@@ -106,19 +116,41 @@ std::uint64_t table::expire(std::uint64_t most, std::uint64_t* scratch)
         if (is_over(expiry, now) && remove_cell(intent_kind::expire, cell, scratch))
             ++removed;
         else if (expiry != 0)
-            soonest = std::min(soonest, std::max(expiry, now + 1));
-        if (removed == most) {
-            clock.hand.store((number + 1) % field_->capacity, std::memory_order_relaxed);
-            soonest = 1; // there may be more
-            break;
-        }
+            round.soonest = std::min(round.soonest, std::max(expiry, now + 1));
+    }
+    if (round.left == 0)
+        end(round);
+    return removed;
+}
+
+void table::end(expiry_round& round)
+{
+    if (!std::exchange(round.claimed, false))
+        return;
+    auto& clock = memory_->at<clock_block>(field_->clock);
+    if (std::exchange(round.left, 0) != 0) {
+        round.soonest = 1; // there may be more
+        clock.hand.store(round.next % field_->capacity, std::memory_order_relaxed);
     }
     // Nothing was noted meanwhile and nothing was found: no row will ever be over.
     auto expected = searching;
-    if (soonest != searching)
-        lower(clock.next_expiry, soonest);
+    if (round.soonest != nobody)
+        lower(clock.next_expiry, round.soonest);
     else
         clock.next_expiry.compare_exchange_strong(expected, 0);
+}
+
+std::uint64_t table::expire(std::uint64_t most, std::uint64_t* scratch)
+{
+    expiry_round round;
+    if (!begin(round)) {
+        if (!field_->keep.expires ||
+            memory_->at<clock_block>(field_->clock).next_expiry.load() != searching)
+            return 0;
+        round.left = field_->capacity; // somebody is at it, who may be slow: beside that
+    }
+    auto const removed = go_on(round, field_->capacity, most, scratch);
+    end(round);
     return removed;
 }
 

@@ -7,6 +7,7 @@
 #include "intake.hpp"
 #include "introduction.hpp"
 #include "pulse.hpp"
+#include "sweep_loop.hpp"
 
 #include <algorithm>
 #include <array>
@@ -92,6 +93,7 @@ struct runtime::core
     std::optional<pulse> beats;
     std::optional<subscription> changes;
     std::optional<change_loop> telling;
+    std::optional<sweep_loop> sweeps;
     std::optional<http::server> server;
     std::optional<intake> arrivals;
     departure leaving{loop, channel};
@@ -114,6 +116,16 @@ template <class... Calls>
 overloaded(Calls...) -> overloaded<Calls...>; // clang 14 does not deduce an aggregate
 
 http::traffic const no_traffic;
+
+// Not ignored: that would be inherited by every program which a handler executes.
+void shrug_off(int number)
+{
+    struct sigaction nothing
+    {};
+    nothing.sa_handler = [](int) {};
+    nothing.sa_flags = SA_RESTART;
+    ::sigaction(number, &nothing, nullptr);
+}
 
 worker_load as_load(http::traffic const& now, std::uint32_t limit)
 {
@@ -194,10 +206,14 @@ void runtime::core::begin()
         load_changed(no_traffic);
         set_up(self);
         telling.emplace(loop, *changes, std::chrono::microseconds{plan.busy_poll_us});
-        if (plan.takes_turns) {
+        sweeps.emplace(loop, *who);
+        if (plan.takes_turns)
             arrivals->take_turns(*who);
-            telling->on_ring([this] { arrivals->rung(); });
-        }
+        telling->on_ring([this, turns = plan.takes_turns] {
+            if (turns)
+                arrivals->rung();
+            sweeps->look();
+        });
         for (auto& each : told.addresses) {
             if (each.listening.is_open())
                 arrivals->listen(std::move(each.listening), each.text);
@@ -326,8 +342,8 @@ int runtime::run()
     auto& parts = *core_;
     // A terminal's Ctrl-C reaches every process of the group; the master decides what it means.
     // A reader of standard error that goes away must not take workers with it.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGPIPE, SIG_IGN);
+    shrug_off(SIGINT);
+    shrug_off(SIGPIPE);
     parts.signals.emplace(parts.loop.get_executor(), std::array{SIGTERM},
                           [&parts](int) { parts.suicide("SIGTERM"); });
 

@@ -201,20 +201,6 @@ TEST_CASE("an eviction is told with its key, before the row it made room for")
     CHECK(mirror == there);
 }
 
-TEST_CASE("a worker that died while it searched keeps nobody from sweeping")
-{
-    cluster all{2};
-    auto const two = all.join(1);
-    REQUIRE(two->view.sessions.put("a", 1, soon).stored());
-    REQUIRE(wait_until([&] { return !two->view.sessions.contains("a"); }));
-    auto const& field = all.memory.memory()->places().fields[two->view.sessions.index()];
-    auto& clock = all.memory.memory()->at<covey::shm::clock_block>(field.clock);
-    clock.next_expiry.store(~std::uint64_t{0}); // as somebody leaves it who searches
-    CHECK(two->view.sessions.expire() == 0);
-    REQUIRE(all.memory.reap_block(0, all.bells));
-    CHECK(two->view.sessions.expire() == 1);
-}
-
 TEST_CASE("a time to live is refused by a map that does not expire, and retention is in the schema")
 {
     cluster all{1};
