@@ -1,6 +1,5 @@
 #include "commit.hpp"
 
-#include "assert.hpp"
 #include "change.hpp"
 #include "detail/words.hpp"
 
@@ -37,12 +36,13 @@ operation::operation(arena const& memory, std::uint32_t block, std::uint32_t fie
     : memory_{memory}
     , block_{block}
     , intent_{memory.block(block).intent}
-    , number_{intent_.operation.load(std::memory_order_relaxed) + 1}
+    , what_{.field = field,
+            .shard = shard,
+            .operation = intent_.operation.load(std::memory_order_relaxed) + 1}
 {
-    COVEY_ASSERT(intent_.armed.load(std::memory_order_relaxed) == 0); // one write at a time
     // Release, here and in arm: such stores keep their order among themselves, so that a death in
     // the middle leaves an idle intent, never an armed one with another's fields.
-    intent_.operation.store(number_, std::memory_order_release);
+    intent_.operation.store(what_.operation, std::memory_order_release);
     intent_.field.store(field, std::memory_order_release);
     intent_.shard.store(shard, std::memory_order_release);
 }
@@ -50,6 +50,11 @@ operation::operation(arena const& memory, std::uint32_t block, std::uint32_t fie
 void operation::arm(intent_kind kind, std::uint64_t commit_word, std::uint64_t target,
                     std::uint64_t cell, std::uint64_t owner)
 {
+    what_.kind = kind;
+    what_.commit_word = commit_word;
+    what_.target = target;
+    what_.cell = cell;
+    what_.mark = owner;
     intent_.armed.store(0, std::memory_order_release);
     intent_.kind.store(static_cast<std::uint32_t>(kind), std::memory_order_release);
     intent_.commit_word.store(commit_word, std::memory_order_release);
@@ -62,13 +67,14 @@ void operation::arm(intent_kind kind, std::uint64_t commit_word, std::uint64_t t
 std::uint64_t operation::take_revision()
 {
     auto const taken = memory_.head().revision.fetch_add(1, std::memory_order_acq_rel) + 1;
+    what_.revision = taken;
     intent_.revision.store(taken, std::memory_order_release);
     return taken;
 }
 
 std::uint64_t operation::mark() const
 {
-    return mark_of(block_, number_);
+    return mark_of(block_, what_.operation);
 }
 
 std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation)
@@ -78,14 +84,12 @@ std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation)
 
 void operation::commit()
 {
-    auto const offset = intent_.commit_word.load(std::memory_order_relaxed);
-    auto const target = intent_.target.load(std::memory_order_relaxed);
-    memory_.at<word>(offset).store(target, std::memory_order_release);
+    memory_.at<word>(what_.commit_word).store(what_.target, std::memory_order_release);
 }
 
 void operation::announce()
 {
-    shm::announce(memory_, block_, read_intent(intent_));
+    shm::announce(memory_, block_, what_);
 }
 
 void operation::disarm()

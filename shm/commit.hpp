@@ -16,6 +16,20 @@
 
 namespace covey::shm {
 
+// A block's intent as plain values, copied once.
+struct intent_copy
+{
+    intent_kind kind{};
+    std::uint32_t field = 0;
+    std::uint32_t shard = 0;
+    std::uint64_t operation = 0;
+    std::uint64_t revision = 0;
+    std::uint64_t commit_word = 0;
+    std::uint64_t target = 0;
+    std::uint64_t cell = 0;
+    std::uint64_t mark = 0;
+};
+
 class operation
 {
   public:
@@ -38,29 +52,18 @@ class operation
     void announce(); // the ring record, its body taken from the cell
     void disarm();
 
+    // As armed: this process' own copy, for what is shared may have been written over.
+    intent_copy const& what() const { return what_; }
+
   private:
     arena const& memory_;
     std::uint32_t block_;
     intent& intent_;
-    std::uint64_t number_;
+    intent_copy what_;
 };
 
 // The mark of a block's operation with this number.
 std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation);
-
-// A block's intent as plain values, copied once.
-struct intent_copy
-{
-    intent_kind kind{};
-    std::uint32_t field = 0;
-    std::uint32_t shard = 0;
-    std::uint64_t operation = 0;
-    std::uint64_t revision = 0;
-    std::uint64_t commit_word = 0;
-    std::uint64_t target = 0;
-    std::uint64_t cell = 0;
-    std::uint64_t mark = 0;
-};
 
 intent_copy read_intent(intent const& shared);
 

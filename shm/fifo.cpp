@@ -119,12 +119,6 @@ void stage_waiting(arena const& memory, field_plan const& field, std::int64_t mo
         .rows_next.store(now + static_cast<std::uint64_t>(more), std::memory_order_release);
 }
 
-// What follows the commit of the intent that is this block's now.
-void settle(arena const& memory, field_plan const& field, std::uint32_t block)
-{
-    settle_item(memory, field, read_intent(memory.block(block).intent));
-}
-
 // Under the lock, in the block's name, with no intent of that block armed. The way leads to the
 // item's place from an older one, and then stands behind the item.
 std::uint64_t return_item(arena const& memory, std::uint32_t index, std::uint32_t block,
@@ -141,7 +135,7 @@ std::uint64_t return_item(arena const& memory, std::uint32_t index, std::uint32_
     next_of(memory, field, number).store(follows, std::memory_order_release);
     stage_waiting(memory, field, 1);
     op.commit();
-    settle(memory, field, block);
+    settle_item(memory, field, op.what());
     op.announce();
     op.disarm();
     way.at = next_offset(field, number);
@@ -216,7 +210,7 @@ written_row fifo::push(std::uint64_t const* row)
         store_words(slot + 2, row, field_->row_words);
         stage_waiting(*memory_, *field_, 1);
         op.commit();
-        settle(*memory_, *field_, who_->block);
+        settle_item(*memory_, *field_, op.what());
         op.announce();
         op.disarm();
         return outcome::stored;
@@ -242,7 +236,7 @@ outcome fifo::pop(std::uint64_t* slot, item_lease& taken)
                memory_->cell_offset(*field_, number), lease_of(who_->block, taken.deliveries));
         stage_waiting(*memory_, *field_, -1);
         op.commit();
-        settle(*memory_, *field_, who_->block);
+        settle_item(*memory_, *field_, op.what());
         op.disarm();
         return outcome::stored;
     });
@@ -258,7 +252,7 @@ outcome fifo::acknowledge(item_lease const& done)
         op.arm(intent_kind::acknowledge, lease_offset(*field_, done.cell), 0, cell,
                memory_->at<cell_head>(cell).owner.load(std::memory_order_relaxed));
         op.commit();
-        settle(*memory_, *field_, who_->block);
+        settle_item(*memory_, *field_, op.what());
         op.disarm();
         return outcome::erased;
     });

@@ -43,7 +43,7 @@ bool plausible(arena const& memory, intent_copy const& what)
     case intent_kind::erase:
     case intent_kind::expire:
     case intent_kind::evict:
-        return !in_queue && (cell_word || bucket_word);
+        return field.kind == field_kind::map && (cell_word || bucket_word);
     case intent_kind::lease:
         return in_queue && bucket_word;
     case intent_kind::give_back:
@@ -155,7 +155,7 @@ bool shard_lock::settle(lock_outcome outcome)
 
 bool shard_lock::try_lock()
 {
-    return settle(mutex().lock(lock_patience));
+    return settle(mutex().lock(patience_));
 }
 
 bool shard_lock::try_lock_once()

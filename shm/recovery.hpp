@@ -18,18 +18,23 @@ namespace covey::shm {
 // How long a writer waits for a lock whose owner lives (it may be stopped) before it says busy.
 inline constexpr std::chrono::milliseconds lock_patience{2'000}; // F7: the watchdog's budget
 
+// How long a search for room waits: there are other rows to go.
+inline constexpr std::chrono::milliseconds room_patience{100};
+
 // One shard's lock in the form boost::interprocess::scoped_lock wants; taking it repairs what a
 // dead owner left.
 class shard_lock
 {
   public:
-    shard_lock(arena const& memory, std::uint32_t field, std::uint32_t shard)
+    shard_lock(arena const& memory, std::uint32_t field, std::uint32_t shard,
+               std::chrono::milliseconds patience = lock_patience)
         : memory_{memory}
         , field_{field}
         , shard_{shard}
+        , patience_{patience}
     {}
 
-    bool try_lock();      // waits up to lock_patience
+    bool try_lock();      // waits as long as its patience
     bool try_lock_once(); // does not wait
     void unlock();
 
@@ -40,6 +45,7 @@ class shard_lock
     arena const& memory_;
     std::uint32_t field_;
     std::uint32_t shard_;
+    std::chrono::milliseconds patience_;
 };
 
 using shard_guard = boost::interprocess::scoped_lock<shard_lock>;

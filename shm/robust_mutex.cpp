@@ -1,7 +1,5 @@
 #include "robust_mutex.hpp"
 
-#include "assert.hpp"
-
 #include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <ctime>
@@ -22,8 +20,36 @@ lock_outcome outcome_of(int result) noexcept
     case ETIMEDOUT:
         return lock_outcome::timed_out;
     }
-    COVEY_ASSERT(!"pthread_mutex: ENOTRECOVERABLE, EDEADLK or EINVAL");
-    return lock_outcome::timed_out;
+    return lock_outcome::timed_out; // somebody has written over it: it is not to be had
+}
+
+int const& kind_of(pthread_mutex_t const& mutex) noexcept
+{
+    return mutex.__data.__kind;
+}
+
+void make(pthread_mutex_t& mutex)
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
+    int const failed = pthread_mutex_init(&mutex, &shared);
+    pthread_mutexattr_destroy(&shared);
+    if (failed)
+        throw boost::system::system_error{failed, boost::system::system_category(),
+                                          "initialise a lock"};
+}
+
+// Whether it is of our kind still. glibc trusts a mutex: one of another kind might end the process.
+bool is_sound(pthread_mutex_t const& mutex) noexcept
+{
+    static int const kind = [] {
+        pthread_mutex_t one;
+        make(one);
+        return kind_of(one);
+    }();
+    return __atomic_load_n(&kind_of(mutex), __ATOMIC_RELAXED) == kind;
 }
 
 #ifdef __SANITIZE_THREAD__
@@ -45,19 +71,13 @@ int lock_until(pthread_mutex_t* mutex, timespec const* until)
 
 void robust_mutex::initialise()
 {
-    pthread_mutexattr_t shared;
-    pthread_mutexattr_init(&shared);
-    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&shared, PTHREAD_MUTEX_ROBUST);
-    int const failed = pthread_mutex_init(&mutex_, &shared);
-    pthread_mutexattr_destroy(&shared);
-    if (failed)
-        throw boost::system::system_error{failed, boost::system::system_category(),
-                                          "initialise a lock"};
+    make(mutex_);
 }
 
 lock_outcome robust_mutex::try_lock() noexcept
 {
+    if (!is_sound(mutex_))
+        return lock_outcome::timed_out;
     return outcome_of(pthread_mutex_trylock(&mutex_));
 }
 
@@ -65,6 +85,8 @@ lock_outcome robust_mutex::lock(std::chrono::milliseconds patience) noexcept
 {
     if (auto const tried = try_lock(); tried != lock_outcome::timed_out)
         return tried;
+    if (!is_sound(mutex_))
+        return lock_outcome::timed_out;
     timespec until{};
     clock_gettime(patience_clock, &until);
     auto const nanoseconds = until.tv_nsec + (patience.count() % 1000) * 1'000'000;
@@ -73,10 +95,12 @@ lock_outcome robust_mutex::lock(std::chrono::milliseconds patience) noexcept
     return outcome_of(lock_until(&mutex_, &until));
 }
 
+// This and unlock fail only when somebody has written over the mutex, and then there is nothing
+// left to give back: who wants it next is told that it is not to be had.
 void robust_mutex::recovered() noexcept
 {
-    int const failed = pthread_mutex_consistent(&mutex_);
-    COVEY_ASSERT(failed == 0);
+    if (is_sound(mutex_))
+        pthread_mutex_consistent(&mutex_);
 }
 
 // A robust mutex's first word is the kernel's as much as glibc's: robust_list(2) fixes what is in
@@ -93,8 +117,8 @@ lock_owner robust_mutex::owner() const noexcept
 
 void robust_mutex::unlock() noexcept
 {
-    int const failed = pthread_mutex_unlock(&mutex_);
-    COVEY_ASSERT(failed == 0);
+    if (is_sound(mutex_))
+        pthread_mutex_unlock(&mutex_);
 }
 
 } // namespace covey::shm

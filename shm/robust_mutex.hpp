@@ -17,7 +17,7 @@ namespace covey::shm {
 enum class lock_outcome {
     locked,
     inherited, // locked, and the last owner died holding it
-    timed_out, // not locked: the owner lives, perhaps stopped
+    timed_out, // not locked: the owner lives, perhaps stopped; or it was written over
 };
 
 // Who has a lock, as seen at one moment.

@@ -281,7 +281,8 @@ std::size_t subscription::core::tell(watched_field& field, shm::record_copy cons
     raw_change raw{.kind = static_cast<change_kind>(one.kind),
                    .revision = one.revision,
                    .key = one.body.data(),
-                   .row = one.has_row ? one.body.data() + keys : nullptr};
+                   .row = one.has_row && places(field).row_in_record ? one.body.data() + keys
+                                                                     : nullptr};
     if (places(field).kind == field_kind::queue)
         return tell(field, raw);
     bool const in_resync = one.revision <= resync_to;

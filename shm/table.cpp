@@ -99,8 +99,9 @@ table::search table::look(std::uint64_t const* key, std::uint64_t hash, std::uin
     };
     link next{memory_->bucket(*field_, bucket_of(hash)).load(std::memory_order_acquire)};
     for (std::uint64_t steps = 0; !next.empty(); ++steps) {
+        // A freed cell has led astray; if not, somebody has written over the chain.
         if (next.cell() >= field_->capacity || steps > field_->capacity)
-            return search::unsettled;
+            break;
         auto const cell = memory_->cell_offset(*field_, next.cell());
         bool const candidate = next.may_be(hash);
         next.word = head_of(*memory_, cell).next.load(std::memory_order_acquire);
@@ -165,7 +166,7 @@ bool table::copy_bucket(std::uint64_t bucket, std::vector<std::uint64_t>& slots)
     link next{memory_->bucket(*field_, bucket).load(std::memory_order_acquire)};
     for (std::uint64_t steps = 0; !next.empty(); ++steps) {
         if (next.cell() >= field_->capacity || steps > field_->capacity)
-            return false;
+            break; // as in look
         auto const cell = memory_->cell_offset(*field_, next.cell());
         next.word = head_of(*memory_, cell).next.load(std::memory_order_acquire);
         slots.resize(slots.size() + field_->slot_words());
@@ -389,7 +390,8 @@ written_row table::remove(intent_kind why, std::uint64_t const* key, std::uint64
     if (is_quarantined(shard_of(hashed)))
         return {outcome::quarantined, 0};
     {
-        shard_lock lock{*memory_, index_, shard_of(hashed)};
+        shard_lock lock{*memory_, index_, shard_of(hashed),
+                        why == intent_kind::erase ? lock_patience : room_patience};
         shard_guard const held{lock, boost::interprocess::try_to_lock};
         if (!held)
             return {outcome::busy, 0};

@@ -64,7 +64,7 @@ struct entry
 class book
 {
   public:
-    static constexpr std::uint32_t entries_max = 400;
+    static constexpr std::uint32_t entries_max = 4'000;
 
     entry& begin(ledger in, deed what = deed::get, std::uint32_t key = 0)
     {
@@ -219,6 +219,7 @@ void work(process& me, book& log, std::int64_t value)
             log.call(one);
             me->view.ticket.update([&](std::int64_t now) {
                 one.done.value = static_cast<std::uint64_t>(now + 1);
+                ::sched_yield(); // many die here, with the lock
                 return now + 1;
             });
             log.answer(one);
@@ -419,7 +420,7 @@ void storm_once(campaign& all, world& where, std::size_t kills, std::mt19937_64&
     while (used != kills + writers + 1) {
         auto const block = static_cast<std::uint32_t>(random() % writers);
         auto const& log = books[alive[block].book];
-        for (auto const far = random() % book::entries_max / 2; log.begun() < far;)
+        for (auto const far = random() % 200; log.begun() < far;)
             ::sched_yield();
         end(alive[block]);
         reap(where, block);
@@ -461,6 +462,5 @@ TEST_CASE("a storm of kills loses, tears, repeats and delays nothing that was ac
         all.count("repairs", where.memory.memory()->head().repairs.load());
     }
     CHECK(all.counted("killed") >= times<std::size_t>(500, 10'000));
-    CHECK(all.counted("repairs") > 0);
     all.expect_descriptors_back();
 }
