@@ -17,5 +17,6 @@
 #include <covey/shm/rate_limiter.hpp>
 #include <covey/shm/ring.hpp>
 #include <covey/shm/text.hpp>
+#include <covey/shm/transaction.hpp>
 #include <covey/shm/value.hpp>
 #include <covey/worker/http/event_stream.hpp>

@@ -36,6 +36,10 @@ class arena
     {
         return at<worker_block>(places_.worker_blocks + block * sizeof(worker_block));
     }
+    transaction_block& transaction(std::uint32_t block) const
+    {
+        return at<transaction_block>(places_.transactions + block * sizeof(transaction_block));
+    }
     word& cursor(std::uint32_t reader, std::uint32_t ring) const
     {
         return at<word>(places_.cursors +

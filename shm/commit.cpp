@@ -29,6 +29,25 @@ change_kind change_of(intent_kind kind)
     return change_kind::put;
 }
 
+void write_record(arena const& memory, std::uint64_t offset, intent_copy const& what)
+{
+    auto const& field = memory.places().fields[what.field];
+    bool const with_row = !removes(what.kind) && field.row_in_record;
+    auto const kind = static_cast<std::uint32_t>(change_of(what.kind));
+
+    auto const generation =
+        memory.at<cell_head>(what.cell).generation.load(std::memory_order_relaxed);
+    auto* const slot = memory.slot(what.cell, field, generation);
+    std::size_t const words = field.key_words + (with_row ? field.row_words : 0);
+
+    std::array<std::uint64_t, sizeof(record) / 8> const head{
+        what.operation, what.revision,
+        what.field | std::uint64_t{kind | (with_row ? record_has_row : 0)} << 32};
+    auto* const body = &memory.at<std::uint64_t>(offset);
+    store_words(body, head.data(), head.size());
+    copy_words(body + head.size(), slot + 1, words);
+}
+
 } // namespace
 
 operation::operation(arena const& memory, std::uint32_t block, std::uint32_t field,
@@ -77,11 +96,6 @@ std::uint64_t operation::mark() const
     return mark_of(block_, what_.operation);
 }
 
-std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation)
-{
-    return (std::uint64_t{block} + 1) << 48 | (operation & 0xffff'ffff'ffff);
-}
-
 void operation::commit()
 {
     memory_.at<word>(what_.commit_word).store(what_.target, std::memory_order_release);
@@ -113,26 +127,19 @@ intent_copy read_intent(intent const& shared)
 
 void announce(arena const& memory, std::uint32_t block, intent_copy const& what)
 {
-    auto const& field = memory.places().fields[what.field];
-    bool const with_row = !removes(what.kind) && field.row_in_record;
-    auto const kind = static_cast<std::uint32_t>(change_of(what.kind));
+    announce_together(memory, block, memory.block(block).ring_tail.load(std::memory_order_relaxed),
+                      {&what, 1});
+}
 
-    auto const generation =
-        memory.at<cell_head>(what.cell).generation.load(std::memory_order_relaxed);
-    auto* const slot = memory.slot(what.cell, field, generation);
-    std::size_t const words = field.key_words + (with_row ? field.row_words : 0);
-
+void announce_together(arena const& memory, std::uint32_t block, std::uint64_t from,
+                       std::span<intent_copy const> rows)
+{
     auto& ring = memory.block(block);
-    auto const number = ring.ring_tail.load(std::memory_order_relaxed);
-    ring.ring_claimed.store(number + 1, std::memory_order_release);
-    release_fence(); // a reader that sees any of the new body also sees the claim
-    std::array<std::uint64_t, sizeof(record) / 8> const head{
-        what.operation, what.revision,
-        what.field | std::uint64_t{kind | (with_row ? record_has_row : 0)} << 32};
-    auto* const body = &memory.at<std::uint64_t>(memory.places().record_offset(block, number));
-    store_words(body, head.data(), head.size());
-    copy_words(body + head.size(), slot + 1, words);
-    ring.ring_tail.store(number + 1, std::memory_order_release);
+    ring.ring_claimed.store(from + rows.size(), std::memory_order_release);
+    release_fence(); // a reader that sees any of the new bodies also sees the claim
+    for (std::size_t i = 0; i != rows.size(); ++i)
+        write_record(memory, memory.places().record_offset(block, from + i), rows[i]);
+    ring.ring_tail.store(from + rows.size(), std::memory_order_release);
 }
 
 bool announced(arena const& memory, std::uint32_t block, std::uint64_t operation)

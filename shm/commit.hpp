@@ -13,8 +13,16 @@
 #include "arena.hpp"
 
 #include <cstdint>
+#include <span>
 
 namespace covey::shm {
+
+// Who takes or frees a cell or a chunk: the `owner` of one that is taken by this block's operation
+// of that number.
+constexpr std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation)
+{
+    return (std::uint64_t{block} + 1) << 48 | (operation & 0xffff'ffff'ffff);
+}
 
 // A block's intent as plain values, copied once.
 struct intent_copy
@@ -62,14 +70,17 @@ class operation
     intent_copy what_;
 };
 
-// The mark of a block's operation with this number.
-std::uint64_t mark_of(std::uint32_t block, std::uint64_t operation);
 
 intent_copy read_intent(intent const& shared);
 
 // Writes the record of a committed intent into `block`'s ring. The caller is the block's owner or
 // holds the lock it died with, so there is one producer.
 void announce(arena const& memory, std::uint32_t block, intent_copy const& what);
+
+// Writes the records of several rows as numbers `from`, `from` + 1, ... and publishes them by one
+// store of the tail. Repeatable until it is published.
+void announce_together(arena const& memory, std::uint32_t block, std::uint64_t from,
+                       std::span<intent_copy const> rows);
 
 // True when the newest record of `block`'s ring is this operation's.
 bool announced(arena const& memory, std::uint32_t block, std::uint64_t operation);

@@ -8,8 +8,8 @@
 
 namespace covey::shm {
 
-std::uint64_t claim_cell(participant::core& who, field_plan const& field, operation& op,
-                         std::uint64_t link_word, std::uint64_t hash)
+std::uint64_t claim_cell(participant::core& who, field_plan const& field, std::uint64_t mark,
+                         detail::function_ref<void(std::uint64_t cell)> name)
 {
     auto const& memory = *who.memory;
     auto const words = (field.capacity + 63) / 64;
@@ -22,17 +22,28 @@ std::uint64_t claim_cell(participant::core& who, field_plan const& field, operat
             if (number >= field.capacity)
                 break;
             auto const cell = memory.cell_offset(field, number);
-            op.arm(intent_kind::insert, link_word, link::to(number, hash).word, cell, op.mark());
+            name(cell);
             std::uint64_t nobody = 0;
-            if (!memory.at<cell_head>(cell).owner.compare_exchange_strong(nobody, op.mark()))
+            if (!memory.at<cell_head>(cell).owner.compare_exchange_strong(nobody, mark))
                 continue;
             hints.fetch_and(~(std::uint64_t{1} << bit));
             who.free_word = at;
             return cell;
         }
     }
-    op.disarm();
     return 0;
+}
+
+std::uint64_t claim_cell(participant::core& who, field_plan const& field, operation& op,
+                         std::uint64_t link_word, std::uint64_t hash)
+{
+    auto const taken = claim_cell(who, field, op.mark(), [&](std::uint64_t cell) {
+        auto const number = (cell - field.cells) / field.cell_bytes;
+        op.arm(intent_kind::insert, link_word, link::to(number, hash).word, cell, op.mark());
+    });
+    if (taken == 0)
+        op.disarm();
+    return taken;
 }
 
 void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell, std::uint64_t mark)

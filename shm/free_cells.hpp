@@ -6,6 +6,7 @@
 #pragma once
 
 #include "arena.hpp"
+#include "detail/function_ref.hpp"
 #include "participant.hpp"
 
 #include <cstdint>
@@ -18,6 +19,11 @@ class operation;
 // armed. Arms an insert whose commit is that `link_word` becomes a link to the cell.
 std::uint64_t claim_cell(participant::core& who, field_plan const& field, operation& op,
                          std::uint64_t link_word, std::uint64_t hash);
+
+// Takes a free cell (its offset) for `mark`; 0 when there is none. `name` is called with each cell
+// before it is tried, so that whoever inherits finds it named.
+std::uint64_t claim_cell(participant::core& who, field_plan const& field, std::uint64_t mark,
+                         detail::function_ref<void(std::uint64_t cell)> name);
 
 // The way back; `mark` is the owner that lets go. Repeatable.
 void free_cell(arena const& memory, field_plan const& field, std::uint64_t cell,

@@ -22,6 +22,7 @@ inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit 
 inline constexpr std::size_t blocks_max = 512;       // two for each of 256 workers
 inline constexpr std::size_t block_words = blocks_max / 64;
 inline constexpr std::size_t repair_records = 64;
+inline constexpr std::size_t transaction_rows_max = 16;
 
 using word = std::atomic<std::uint64_t>;
 using half_word = std::atomic<std::uint32_t>;
@@ -94,6 +95,43 @@ struct intent
 };
 static_assert(sizeof(intent) == 64);
 
+// How far a transaction is (transaction_log.hpp). What its author has decided when it dies is never
+// decided anew; the last two are for the shards that whoever inherits them has yet to go through.
+enum class transaction_state : std::uint64_t {
+    none = 0,
+    prepared = 1,  // nothing counts yet: cells are taken for new rows
+    committed = 2, // the store of this is the commit of all its rows
+    done = 3,      // all rows are in place and announced
+    undone = 4,    // the cells that it had taken are free
+};
+inline constexpr unsigned transaction_state_bits = 3;
+
+// What becomes of one row, as an intent has it; of rows in one bucket the same word may be the
+// commit word of several.
+struct transaction_entry
+{
+    half_word kind; // intent_kind
+    half_word field;
+    half_word shard;
+    half_word unused;
+    word commit_word;
+    word target;
+    word cell;
+    word mark;
+};
+static_assert(sizeof(transaction_entry) == 48);
+
+// A block's transaction, for whoever finds it dead.
+struct transaction_block
+{
+    alignas(line_bytes) robust_mutex settling; // of who finishes it: never the author
+    word stamp;                                // operation << 3 | transaction_state
+    word revision;
+    word ring_from; // the ring's tail before its records
+    word count;     // of entries
+    transaction_entry entries[transaction_rows_max];
+};
+
 // One worker's place.
 struct worker_block
 {
@@ -123,7 +161,8 @@ struct worker_block
 };
 static_assert(sizeof(worker_block) == 5 * line_bytes);
 
-// One change in a ring; key words and, where it fits, row words follow.
+// One change in a ring; key words and, where it fits, row words follow. Records of one revision are
+// one transaction's: they lie one after the other, and one store of the tail publishes them all.
 struct record
 {
     word operation;
@@ -144,6 +183,7 @@ struct shard_block
     word chunks;                       // that the operation under way has to its name, or still
                                        // has to free (chunk_pool.hpp)
     word chunk_in_doubt;               // the one it was at
+    word transaction; // who is at one here (block + 1) << 48 | operation; 0: nobody
 };
 static_assert(sizeof(shard_block) == 2 * line_bytes);
 

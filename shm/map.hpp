@@ -211,6 +211,7 @@ class map : public field
     }
 
   private:
+    friend class transaction;
     static constexpr std::size_t key_size = detail::words_of<Key>;
     static constexpr std::size_t row_size = detail::words_of<Row>;
     using words = std::array<std::uint64_t, 1 + key_size + row_size + 1>; // a slot, with an expiry
@@ -240,6 +241,12 @@ class map : public field
         return detail::from_words<Row>(slot + 1 + key_size);
     }
 
+    void check_time(ttl lives) const
+    {
+        if (!lives.is_forever() && !keep_.expires)
+            throw std::logic_error{"map " + name() + " is declared without retention::expires"};
+    }
+
     // `lives` is null when the row's time stays as it is.
     template <class Decide>
     written write(argument const& key, put_result kept, ttl const* lives, Decide decide)
@@ -247,8 +254,8 @@ class map : public field
         if (!key.fits)
             return {put_result::too_long, 0};
         bool const expires = keep_.expires;
-        if (lives != nullptr && !lives->is_forever() && !expires)
-            throw std::logic_error{"map " + name() + " is declared without retention::expires"};
+        if (lives != nullptr)
+            check_time(*lives);
         words scratch;
         auto const wanted = key_words(key.key);
         auto const done = rows().write(wanted.data(), scratch.data(),

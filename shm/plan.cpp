@@ -150,6 +150,7 @@ plan make_plan(schema const& described, std::uint32_t blocks)
     next.take(sizeof(header));
     out.schema_text = next.take(described.text().size());
     out.worker_blocks = next.take(blocks * sizeof(worker_block));
+    out.transactions = next.take(blocks * sizeof(transaction_block));
     out.cursors = next.take(std::uint64_t{blocks} * blocks * sizeof(word));
     out.repair_log = next.take(repair_records * sizeof(repair_record));
 

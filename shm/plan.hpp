@@ -63,7 +63,8 @@ struct plan
     std::uint32_t record_bytes = 0;
     std::uint64_t schema_text = 0;
     std::uint64_t worker_blocks = 0;
-    std::uint64_t cursors = 0; // word[blocks][blocks]: reader, then ring, for tools
+    std::uint64_t transactions = 0; // transaction_block[blocks]
+    std::uint64_t cursors = 0;      // word[blocks][blocks]: reader, then ring, for tools
     std::uint64_t repair_log = 0;
     std::uint64_t rings = 0;
     std::uint64_t bytes = 0; // of the whole; a multiple of the page

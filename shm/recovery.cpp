@@ -6,12 +6,11 @@
 #include "fifo.hpp"
 #include "free_cells.hpp"
 #include "link.hpp"
+#include "transaction_log.hpp"
 
 #include <algorithm>
 
 namespace covey::shm {
-
-namespace {
 
 // An intent is written by a process that may have been hostile or broken: it is used only if every
 // place it names is one that an intent of that kind can name.
@@ -55,8 +54,6 @@ bool plausible(arena const& memory, intent_copy const& what)
     return false;
 }
 
-// `what` is null when the dead owner had nothing under way: it died in a caller's function, or
-// between its disarming and its unlock.
 void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
                 bool committed)
 {
@@ -75,6 +72,8 @@ void log_repair(arena const& memory, region where, std::uint32_t block, intent_c
     entry.revision.store(what ? what->revision : 0, relaxed);
     entry.number.store(number, std::memory_order_release);
 }
+
+namespace {
 
 // Brings one armed intent to its end; idempotent.
 void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
@@ -135,7 +134,8 @@ void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
             intent.armed.store(0, std::memory_order_release);
         found = true;
     }
-    if (!found)
+    auto const& its = memory.shard(memory.places().fields[field], shard);
+    if (!found && its.transaction.load(std::memory_order_acquire) == 0)
         log_repair(memory, {field, shard}, 0, nullptr, false);
 }
 
@@ -144,23 +144,31 @@ robust_mutex& shard_lock::mutex() const
     return memory_.shard(memory_.places().fields[field_], shard_).lock;
 }
 
-bool shard_lock::settle(lock_outcome outcome)
+bool shard_lock::settle(lock_outcome outcome, std::chrono::milliseconds patience)
 {
-    if (outcome == lock_outcome::inherited) {
+    if (outcome == lock_outcome::timed_out)
+        return false;
+    auto const& its = memory_.shard(memory_.places().fields[field_], shard_);
+    bool settled = true;
+    if (outcome == lock_outcome::inherited)
         repair(memory_, field_, shard_);
+    if (its.transaction.load(std::memory_order_acquire) != 0)
+        settled = settle_transaction(memory_, {field_, shard_}, patience);
+    if (outcome == lock_outcome::inherited)
         mutex().recovered();
-    }
-    return outcome != lock_outcome::timed_out;
+    if (!settled) // another process is at it; what is left to do stands in the shard
+        mutex().unlock();
+    return settled;
 }
 
 bool shard_lock::try_lock()
 {
-    return settle(mutex().lock(patience_));
+    return settle(mutex().lock(patience_), patience_);
 }
 
 bool shard_lock::try_lock_once()
 {
-    return settle(mutex().try_lock());
+    return settle(mutex().try_lock(), std::chrono::milliseconds{0});
 }
 
 void shard_lock::unlock()

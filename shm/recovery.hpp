@@ -15,6 +15,8 @@
 
 namespace covey::shm {
 
+struct intent_copy;
+
 // How long a writer waits for a lock whose owner lives (it may be stopped) before it says busy.
 inline constexpr std::chrono::milliseconds lock_patience{2'000}; // F7: the watchdog's budget
 
@@ -39,7 +41,7 @@ class shard_lock
     void unlock();
 
   private:
-    bool settle(lock_outcome outcome);
+    bool settle(lock_outcome outcome, std::chrono::milliseconds patience);
     robust_mutex& mutex() const;
 
     arena const& memory_;
@@ -52,6 +54,15 @@ using shard_guard = boost::interprocess::scoped_lock<shard_lock>;
 
 // The repair itself; this thread holds the inherited lock of the shard.
 void repair(arena const& memory, std::uint32_t field, std::uint32_t shard);
+
+// Whether an intent, which a hostile or broken process may have written, names only places that one
+// of its kind can name.
+bool plausible(arena const& memory, intent_copy const& what);
+
+// `what` is null when the dead owner had nothing under way: it died in a caller's function, or
+// between its disarming and its unlock.
+void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
+                bool committed);
 
 std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard);
 

@@ -71,8 +71,9 @@ bool ring_reader::read(std::vector<record_copy>& into)
             move(ring, number + 1);
         }
     }
-    std::sort(into.begin(), into.end(),
-              [](auto const& a, auto const& b) { return a.revision < b.revision; });
+    // Stable: a transaction's rows have one revision, and their order is that of the ring.
+    std::stable_sort(into.begin(), into.end(),
+                     [](auto const& a, auto const& b) { return a.revision < b.revision; });
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "fifo.hpp"
 #include "lanes.hpp"
 #include "recovery.hpp"
+#include "transaction_log.hpp"
 #include "turn.hpp"
 
 #include <algorithm>
@@ -97,6 +98,8 @@ segment segment::create(schema const& described, std::uint32_t blocks, std::stri
     head.schema_text_bytes = text.size();
     std::memcpy(&made->at<char>(made->places().schema_text), text.data(), text.size());
     name.copy(head.name, sizeof head.name - 1);
+    for (std::uint32_t block = 0; block != blocks; ++block)
+        made->transaction(block).settling.initialise();
     for (std::size_t i = 0; i != described.fields.size(); ++i)
         initialise_field(*made, made->places().fields[i], described.fields[i]);
     head.ready.store(1, std::memory_order_release); // last: half a segment is never attached
@@ -214,6 +217,8 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
         // Repaired. Were it armed still, its writer had written it without the lock.
         its.intent.armed.store(0, std::memory_order_release);
     }
+    if (!shm::end_transaction(*memory_, block))
+        return false;
     for (std::uint32_t i = 0; i != fields.size(); ++i)
         if (fields[i].kind == field_kind::queue && !shm::return_leases(*memory_, i, block))
             return false;

@@ -41,6 +41,7 @@ void state::bind(participant& who)
 {
     auto& core = who.internals();
     COVEY_ASSERT(core.memory->places().fields.size() == fields_.size());
+    who_ = &who;
     for (auto* field : fields_) {
         field->who_ = &core;
         field->bound(core);

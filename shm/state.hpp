@@ -36,10 +36,12 @@ class state
 
   private:
     friend class field;
+    friend class transaction;
     std::uint32_t add(field& made, field_description described); // throws std::invalid_argument
 
     schema schema_;
     std::vector<field*> fields_;
+    participant* who_ = nullptr;
 };
 
 } // namespace covey

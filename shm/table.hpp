@@ -113,6 +113,7 @@ class table
     std::uint64_t capacity() const;
 
   private:
+    friend class batch; // a transaction's rows
     struct place
     {
         std::uint64_t link = 0; // offset of the word that leads to the cell

@@ -84,6 +84,7 @@ class value : public field
     }
 
   private:
+    friend class transaction;
     using words = std::array<std::uint64_t, 1 + detail::words_of<Row>>;
 
     static field_description describe(std::string name, Row const& first)

@@ -34,6 +34,9 @@ inline std::string fsck(segment const& where, std::uint32_t index)
     for (std::uint32_t shard = 0; shard != field.shard_count; ++shard)
         if (memory.shard(field, shard).rows.load() != rows[shard])
             return "shard " + std::to_string(shard) + " counts its rows wrong";
+    for (std::uint32_t shard = 0; shard != field.shard_count; ++shard)
+        if (memory.shard(field, shard).transaction.load() != 0)
+            return "shard " + std::to_string(shard) + " is marked when nobody writes";
     for (std::uint64_t cell = 0; cell != field.capacity; ++cell) {
         if (linked.contains(cell))
             continue;
@@ -46,6 +49,9 @@ inline std::string fsck(segment const& where, std::uint32_t index)
     for (std::uint32_t block = 0; block != memory.places().blocks; ++block)
         if (memory.block(block).intent.armed.load() != 0)
             return "block " + std::to_string(block) + " has an intent when nobody writes";
+    for (std::uint32_t block = 0; block != memory.places().blocks; ++block)
+        if ((memory.transaction(block).stamp.load() & 7) != 0)
+            return "block " + std::to_string(block) + " has a transaction when nobody writes";
     return {};
 }
 
