@@ -70,7 +70,6 @@ class operation
     intent_copy what_;
 };
 
-
 intent_copy read_intent(intent const& shared);
 
 // Writes the record of a committed intent into `block`'s ring. The caller is the block's owner or
