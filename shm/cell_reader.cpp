@@ -1,10 +1,12 @@
 #include "cell_reader.hpp"
 
+#include "chunk_pool.hpp"
 #include "detail/words.hpp"
 #include "expiry.hpp"
 #include "link.hpp"
 
 #include <algorithm>
+#include <span>
 #include <xxhash.h>
 
 namespace covey::shm {
@@ -24,17 +26,36 @@ cell_reader::cell_reader(arena const& memory, field_plan const& field)
     , chain_max_{std::min(field.capacity, chain_cells_max)}
 {}
 
-bool cell_reader::copy_slot(std::uint64_t cell, std::uint64_t* slot,
-                            place_for_body const* into) const
+bool cell_reader::copy_slot(std::uint64_t cell, std::uint64_t* slot) const
 {
     auto& generation = memory_.at<cell_head>(cell).generation;
     for (int round = 0; round != rounds_max; ++round) {
         auto const before = generation.load(std::memory_order_acquire);
         load_words(slot, memory_.slot(cell, field_, before), field_.slot_words());
-        if (into != nullptr && !copy_body(memory_, field_, slot + 1 + field_.key_words, *into))
-            continue;
         acquire_fence();
         if (generation.load(std::memory_order_relaxed) == before)
+            return true;
+    }
+    return false;
+}
+
+// The chunks of a value are free only after its row is another, or an erasure more.
+bool cell_reader::copy_slot(std::uint64_t cell, std::uint64_t* slot,
+                            std::vector<std::byte>& body) const
+{
+    if (field_.bound == 0)
+        return copy_slot(cell, slot);
+    auto& generation = memory_.at<cell_head>(cell).generation;
+    for (int round = 0; round != rounds_max; ++round) {
+        auto const before = generation.load(std::memory_order_acquire);
+        bool const sound =
+            copy_slot(cell, slot) &&
+            copy_body(memory_, field_, slot + 1 + field_.key_words, [&](std::size_t bytes) {
+                body.resize(bytes);
+                return std::span{body};
+            });
+        acquire_fence();
+        if (sound && generation.load(std::memory_order_relaxed) == before)
             return true;
     }
     return false;
@@ -51,7 +72,7 @@ bool cell_reader::is_there(std::uint64_t const* slot) const
 }
 
 read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
-                              place_for_body const* into) const
+                              std::vector<std::byte>& body) const
 {
     auto const bucket = hash & ((std::uint64_t{1} << field_.bucket_bits) - 1);
     auto& erasures = memory_.shard(field_, bucket >> field_.shard_shift).erasures;
@@ -66,10 +87,13 @@ read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash, std:
         next.word = memory_.at<cell_head>(cell).next.load(std::memory_order_acquire);
         if (!candidate)
             continue;
-        if (!copy_slot(cell, slot, into))
+        if (!copy_slot(cell, slot))
             return read_result::busy;
         if (equal_words(slot + 1, key, field_.key_words)) {
-            result = read_result::found;
+            if (field_.bound != 0 && !copy_slot(cell, slot, body))
+                return read_result::busy;
+            result = equal_words(slot + 1, key, field_.key_words) ? read_result::found
+                                                                  : read_result::busy;
             break;
         }
     }
@@ -78,14 +102,14 @@ read_result cell_reader::look(std::uint64_t const* key, std::uint64_t hash, std:
 }
 
 read_result cell_reader::read(std::uint64_t const* key, std::uint64_t* slot,
-                              place_for_body const* into) const
+                              std::vector<std::byte>& body) const
 {
     if (field_.kind == field_kind::value)
-        return copy_slot(field_.cells, slot, into) ? read_result::found : read_result::busy;
+        return copy_slot(field_.cells, slot, body) ? read_result::found : read_result::busy;
     auto const hash =
         XXH3_64bits_withSeed(key, field_.key_words * sizeof *key, memory_.head().secret);
     for (int round = 0; round != rounds_max; ++round) {
-        auto const result = look(key, hash, slot, into);
+        auto const result = look(key, hash, slot, body);
         if (result == read_result::found && !is_there(slot))
             return read_result::missing;
         if (result != read_result::busy)
@@ -94,10 +118,11 @@ read_result cell_reader::read(std::uint64_t const* key, std::uint64_t* slot,
     return read_result::busy;
 }
 
-bool cell_reader::copy_chain(std::uint64_t bucket, std::vector<std::uint64_t>& slots,
-                             std::uint64_t& steps_left) const
+bool cell_reader::copy_chain(std::uint64_t bucket, chain& into, std::uint64_t& steps_left) const
 {
+    auto& slots = into.slots;
     slots.clear();
+    into.bodies.clear();
     auto& erasures = memory_.shard(field_, bucket >> field_.shard_shift).erasures;
     auto const before = erasures.load(std::memory_order_acquire);
     link next{memory_.bucket(field_, bucket).load(std::memory_order_acquire)};
@@ -107,30 +132,35 @@ bool cell_reader::copy_chain(std::uint64_t bucket, std::vector<std::uint64_t>& s
         auto const cell = memory_.cell_offset(field_, next.cell());
         next.word = memory_.at<cell_head>(cell).next.load(std::memory_order_acquire);
         slots.resize(slots.size() + field_.slot_words());
-        if (!copy_slot(cell, slots.data() + slots.size() - field_.slot_words()))
+        if (!copy_slot(cell, slots.data() + slots.size() - field_.slot_words(),
+                       into.bodies.emplace_back()))
             return false;
     }
     acquire_fence();
     return erasures.load(std::memory_order_relaxed) == before;
 }
 
-std::uint64_t cell_reader::for_each(detail::function_ref<void(std::uint64_t const*)> visit) const
+std::uint64_t cell_reader::for_each(visitor visit, int patience) const
 {
-    std::vector<std::uint64_t> slots;
+    chain copied;
     std::uint64_t left_out = 0;
-    auto steps_left = std::uint64_t{rounds_max} * (chain_cells_max + field_.capacity);
+    // No more than every chain takes when it is whole, again and again; a lost round is a short
+    // one.
+    auto steps_left = (chain_cells_max + field_.capacity) * rounds_max +
+                      static_cast<std::uint64_t>(patience) * chain_cells_max;
     auto const buckets = std::uint64_t{1} << field_.bucket_bits;
     for (std::uint64_t bucket = 0; bucket != buckets; ++bucket) {
         int round = 1;
-        while (!copy_chain(bucket, slots, steps_left) && round != rounds_max)
+        while (!copy_chain(bucket, copied, steps_left) && round != patience)
             ++round;
-        if (round == rounds_max) {
+        if (round == patience) {
             ++left_out;
             continue;
         }
-        for (std::size_t at = 0; at != slots.size(); at += field_.slot_words())
-            if (is_there(slots.data() + at))
-                visit(slots.data() + at);
+        for (std::size_t i = 0; i != copied.bodies.size(); ++i)
+            if (auto const* const slot = copied.slots.data() + i * field_.slot_words();
+                is_there(slot))
+                visit(slot, copied.bodies[i]);
     }
     return left_out;
 }

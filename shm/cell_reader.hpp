@@ -8,9 +8,9 @@
 #pragma once
 
 #include "arena.hpp"
-#include "chunk_pool.hpp"
 #include "detail/function_ref.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -23,27 +23,32 @@ class cell_reader
   public:
     cell_reader(arena const& memory, field_plan const& field);
 
-    // Copies the slot of a map's key, or a value's (null).
-    // Of a value of any size, its bytes as well.
+    // Copies the slot of a map's key, or a value's (null), and of values of any size the bytes.
     read_result read(std::uint64_t const* key, std::uint64_t* slot,
-                     place_for_body const* into = nullptr) const;
+                     std::vector<std::byte>& body) const;
 
     // Every row that is there throughout is visited once. Returns how many chains were left out:
-    // writers were faster, or they lead nowhere.
-    std::uint64_t for_each(detail::function_ref<void(std::uint64_t const* slot)> visit) const;
+    // writers were faster so many times, or they lead nowhere.
+    using visitor =
+        detail::function_ref<void(std::uint64_t const* slot, std::vector<std::byte> const& body)>;
+    std::uint64_t for_each(visitor visit, int patience) const;
 
     // The slot of this cell, whoever's it is; false when writers were faster.
-    bool copy_slot(std::uint64_t cell, std::uint64_t* slot,
-                   place_for_body const* into = nullptr) const;
+    bool copy_slot(std::uint64_t cell, std::uint64_t* slot) const;
+    bool copy_slot(std::uint64_t cell, std::uint64_t* slot, std::vector<std::byte>& body) const;
 
     // When a slot's row is over; 0: never, or the map's rows do not expire.
     std::uint64_t expiry_in(std::uint64_t const* slot) const;
 
   private:
+    struct chain
+    {
+        std::vector<std::uint64_t> slots;
+        std::vector<std::vector<std::byte>> bodies;
+    };
     read_result look(std::uint64_t const* key, std::uint64_t hash, std::uint64_t* slot,
-                     place_for_body const* into) const;
-    bool copy_chain(std::uint64_t bucket, std::vector<std::uint64_t>& slots,
-                    std::uint64_t& steps_left) const;
+                     std::vector<std::byte>& body) const;
+    bool copy_chain(std::uint64_t bucket, chain& into, std::uint64_t& steps_left) const;
     bool is_there(std::uint64_t const* slot) const;
 
     arena const& memory_;

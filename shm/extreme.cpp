@@ -7,12 +7,6 @@
 
 namespace covey {
 
-namespace {
-
-constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63; // signed order becomes unsigned order
-
-} // namespace
-
 extreme::extreme(state& owner, std::string name, field_kind kind)
     : field{owner, {.name = std::move(name), .kind = kind, .row_type = "i64"}}
     , kind_{kind}
@@ -28,8 +22,7 @@ minimum::minimum(state& owner, std::string name)
 
 std::uint64_t extreme::moved(std::int64_t number) const
 {
-    auto const ordered = static_cast<std::uint64_t>(number) ^ sign_bit;
-    return kind_ == field_kind::maximum ? ordered : ~ordered;
+    return shm::extreme_of_number(kind_, number);
 }
 
 void extreme::record(std::int64_t number)
@@ -48,8 +41,7 @@ std::optional<std::int64_t> extreme::get() const
     auto const found = shm::greatest_of(*me.memory, places());
     if (found == 0)
         return std::nullopt;
-    auto const ordered = kind_ == field_kind::maximum ? found : ~found;
-    return static_cast<std::int64_t>(ordered ^ sign_bit);
+    return shm::number_of_extreme(kind_, found);
 }
 
 void extreme::reset()

@@ -170,6 +170,7 @@ std::vector<memory_part> inspect::memory() const
         {"blocks", places.worker_blocks},
         {"cursors", places.cursors},
         {"repair log", places.repair_log},
+        {"transactions", places.transactions},
         {"rings of changes", places.rings},
     };
     for (std::size_t i = 0; i != places.fields.size(); ++i)

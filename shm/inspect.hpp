@@ -9,6 +9,7 @@
 #pragma once
 
 #include "detail/function_ref.hpp"
+#include "histogram_snapshot.hpp"
 #include "row_type.hpp"
 #include "row_value.hpp"
 #include "schema.hpp"
@@ -54,7 +55,7 @@ struct item_facts
 struct field_entry
 {
     row_value key{};            // nothing where the kind has no keys; of an item: its id
-    row_value row{};            // text or bytes of any size: nothing when it went while it was read
+    row_value row{};            // of any size: a text or bytes
     std::uint64_t revision = 0; // 0: nobody has written it
     std::optional<std::chrono::nanoseconds> lives{}; // a row that expires: so long from now
     std::optional<item_facts> item{};                // of a queue
@@ -127,7 +128,7 @@ class inspect
     std::vector<field_facts> fields() const;
     std::optional<std::uint32_t> find(std::string_view field) const;
 
-    // Null where the field has no keys, or no rows.
+    // Null where the field has no keys, or no rows, or these are values of any size.
     row_type const* key_type(std::uint32_t field) const;
     row_type const* rows_type(std::uint32_t field) const;
 
@@ -137,10 +138,13 @@ class inspect
     found_entry get(std::uint32_t field, std::string_view key = {}) const;
 
     // Visits all there is: a map's rows in no order, a ring's oldest first, a queue's by age. Every
-    // row that is there throughout is visited once (an item that changes hands meanwhile may be
-    // missed). Returns how many places were left out as busy; 0 is all.
+    // row that is there throughout is visited once. Returns how many places were left out, or told
+    // in part, because writers were faster `patience` times; 0 is all.
     using visitor = detail::function_ref<void(field_entry const&)>;
-    std::uint64_t for_each(std::uint32_t field, visitor visit) const;
+    std::uint64_t for_each(std::uint32_t field, visitor visit, int patience = 16) const;
+
+    // All that a histogram has counted. Throws std::invalid_argument for another kind of field.
+    histogram_snapshot distribution(std::uint32_t field) const;
 
     // ---- the segment ----
     std::vector<held_lock> locks() const;
@@ -163,11 +167,12 @@ class inspect
 
     found_entry get_row(std::uint32_t field, std::string_view key) const;
     found_entry get_item(std::uint32_t field, std::string_view key) const;
-    std::uint64_t for_each_row(std::uint32_t field, visitor visit) const;
-    std::uint64_t for_each_append(std::uint32_t field, visitor visit) const;
-    std::uint64_t for_each_item(std::uint32_t field, visitor visit) const;
+    std::uint64_t for_each_row(std::uint32_t field, visitor visit, int patience) const;
+    std::uint64_t for_each_append(std::uint32_t field, visitor visit, int patience) const;
+    std::uint64_t for_each_item(std::uint32_t field, visitor visit, int patience) const;
     row_value word(std::uint32_t field) const;
-    field_entry entry_of(std::uint32_t field, std::uint64_t const* slot) const;
+    field_entry entry_of(std::uint32_t field, std::uint64_t const* slot,
+                         std::vector<std::byte> const& body) const;
 
     std::shared_ptr<shm::arena> memory_;
     schema schema_;

@@ -12,36 +12,24 @@
 #include "link.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
-#include <span>
 #include <stdexcept>
 
 namespace covey {
 
 namespace {
 
-constexpr int rounds_max = 16;                              // lost to faster writers
-constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;  // extreme.cpp
 constexpr std::uint64_t deliveries_mask = 0xffff'ffff'ffff; // of a lease word (fifo.cpp)
 
 row_value extreme(shm::arena const& memory, shm::field_plan const& field)
 {
     auto const found = shm::greatest_of(memory, field);
-    if (found == 0)
-        return {};
-    auto const ordered = field.kind == field_kind::maximum ? found : ~found;
-    return {static_cast<std::int64_t>(ordered ^ sign_bit)};
+    return found == 0 ? row_value{} : row_value{shm::number_of_extreme(field.kind, found)};
 }
 
-row_value distribution(shm::arena const& memory, shm::field_plan const& field,
-                       histogram_scale const& scale)
+row_value percentiles(histogram_snapshot const& all)
 {
-    histogram_snapshot all{scale};
-    for (std::uint32_t block = 0; block != memory.places().blocks; ++block) {
-        for (std::uint64_t bucket = 0; bucket != field.capacity; ++bucket)
-            all.add(bucket, shm::lane_of(memory, field, block, bucket).load());
-        all.add_sum(shm::lane_of(memory, field, block, field.capacity).load());
-    }
     row_value::structure out{{"count", row_value::of(all.count())},
                              {"sum", row_value::of(all.sum())}};
     constexpr std::pair<char const*, double> parts[] = {
@@ -78,23 +66,6 @@ row_value read(row_type const& type, std::uint64_t const* words)
     return type.read(reinterpret_cast<std::byte const*>(words));
 }
 
-// A value of any size and its slot; nothing when it went meanwhile, or writers were faster.
-row_value read_value(field_description const& described, shm::arena const& memory,
-                     shm::field_plan const& field, std::uint64_t const* key, std::uint64_t* slot)
-{
-    row_value::bytes body;
-    auto const grow = [&](std::size_t bytes) {
-        body.resize(bytes);
-        return std::span{body};
-    };
-    shm::place_for_body const place{grow};
-    if (shm::cell_reader{memory, field}.read(key, slot, &place) != shm::read_result::found)
-        return {};
-    if (!described.row_type.starts_with("string<"))
-        return {std::move(body)};
-    return {std::string{reinterpret_cast<char const*>(body.data()), body.size()}};
-}
-
 // ---- a queue's items ----
 
 struct item_copy
@@ -112,19 +83,46 @@ class item_reader
         , field_{field}
     {}
 
-    // By id, which is by age. What is leased, then what waits, then what was leased meanwhile.
-    std::map<std::uint64_t, item_copy> all()
+    // False when somebody has been at it meanwhile, and so perhaps items were missed.
+    bool read()
     {
+        items_.clear();
+        auto const before = stamp();
+        bool const moved = is_moving();
         leases();
         chain();
-        leases();
-        return std::move(items_);
+        shm::acquire_fence();
+        return !moved && !is_moving() && stamp() == before;
     }
+
+    // By id, which is by age.
+    std::map<std::uint64_t, item_copy> const& items() const { return items_; }
 
   private:
     shm::word& lease_of(std::uint64_t number) const
     {
         return memory_.at<shm::word>(field_.leases + number * sizeof(shm::word));
+    }
+
+    std::array<std::uint64_t, 4> stamp() const
+    {
+        auto const& ends = memory_.at<shm::queue_block>(field_.ends);
+        return {memory_.bucket(field_, 0).load(), ends.last.load(), ends.rows_next.load(),
+                memory_.shard(field_, 0).rows.load()};
+    }
+
+    // Somebody is in the middle of an operation.
+    bool is_moving() const
+    {
+        auto const& places = memory_.places();
+        for (std::uint32_t block = 0; block != places.blocks; ++block) {
+            auto const& intent = memory_.block(block).intent;
+            auto const field = intent.field.load(std::memory_order_relaxed);
+            if (intent.armed.load(std::memory_order_acquire) != 0 && field < places.fields.size() &&
+                &places.fields[field] == &field_)
+                return true;
+        }
+        return false;
     }
 
     void leases()
@@ -200,6 +198,22 @@ std::vector<field_facts> inspect::fields() const
     return out;
 }
 
+histogram_snapshot inspect::distribution(std::uint32_t index) const
+{
+    std::size_t at = 0;
+    auto const scale = histogram_scale::parse(schema_.fields.at(index).scale, at);
+    if (!scale)
+        throw std::invalid_argument{"field " + schema_.fields[index].name + " is no histogram"};
+    auto const& field = memory_->places().fields[index];
+    histogram_snapshot all{*scale};
+    for (std::uint32_t block = 0; block != memory_->places().blocks; ++block) {
+        for (std::uint64_t bucket = 0; bucket != field.capacity; ++bucket)
+            all.add(bucket, shm::lane_of(*memory_, field, block, bucket).load());
+        all.add_sum(shm::lane_of(*memory_, field, block, field.capacity).load());
+    }
+    return all;
+}
+
 row_value inspect::word(std::uint32_t index) const
 {
     auto const& field = memory_->places().fields[index];
@@ -210,11 +224,8 @@ row_value inspect::word(std::uint32_t index) const
     case field_kind::maximum:
     case field_kind::minimum:
         return extreme(*memory_, field);
-    case field_kind::histogram: {
-        std::size_t at = 0;
-        auto const scale = histogram_scale::parse(schema_.fields[index].scale, at);
-        return scale ? distribution(*memory_, field, *scale) : row_value{};
-    }
+    case field_kind::histogram:
+        return percentiles(distribution(index));
     case field_kind::rate_limiter:
         return rate(shm::shared_word_of(*memory_, field).load());
     case field_kind::lock:
@@ -229,20 +240,17 @@ row_value inspect::word(std::uint32_t index) const
     return {};
 }
 
-field_entry inspect::entry_of(std::uint32_t index, std::uint64_t const* slot) const
+field_entry inspect::entry_of(std::uint32_t index, std::uint64_t const* slot,
+                              std::vector<std::byte> const& body) const
 {
     auto const& field = memory_->places().fields[index];
-    field_entry out{.row = {}, .revision = slot[0]};
-    std::vector<std::uint64_t> again;
-    if (types_[index].row) {
+    field_entry out{.revision = slot[0]};
+    if (types_[index].row)
         out.row = read(*types_[index].row, slot + 1 + field.key_words);
-    } else { // chunks are good only while the row is: read both together
-        again.resize(field.slot_words());
-        out.row = read_value(schema_.fields[index], *memory_, field, slot + 1, again.data());
-        if (!out.row.is_null())
-            slot = again.data();
-        out.revision = slot[0];
-    }
+    else if (schema_.fields[index].row_type.starts_with("blob"))
+        out.row = {body};
+    else
+        out.row = {std::string{reinterpret_cast<char const*>(body.data()), body.size()}};
     if (types_[index].key)
         out.key = read(*types_[index].key, slot + 1);
     auto const expiry = shm::cell_reader{*memory_, field}.expiry_in(slot);
@@ -262,9 +270,10 @@ found_entry inspect::get_row(std::uint32_t index, std::string_view key) const
         if (!type->write(type->from_text(key), reinterpret_cast<std::byte*>(wanted.data()), why))
             throw std::invalid_argument{why};
     }
-    switch (shm::cell_reader{*memory_, field}.read(wanted.data(), slot.data())) {
+    std::vector<std::byte> body;
+    switch (shm::cell_reader{*memory_, field}.read(wanted.data(), slot.data(), body)) {
     case shm::read_result::found:
-        return {reading::found, entry_of(index, slot.data())};
+        return {reading::found, entry_of(index, slot.data(), body)};
     case shm::read_result::missing:
         return {reading::missing};
     case shm::read_result::busy:
@@ -277,10 +286,12 @@ found_entry inspect::get_item(std::uint32_t index, std::string_view key) const
 {
     auto const wanted = row_type::parse("u64").from_text(key);
     found_entry out;
-    for_each_item(index, [&](field_entry const& one) {
+    auto const look = [&](field_entry const& one) {
         if (one.key == wanted)
             out = {reading::found, one};
-    });
+    };
+    if (for_each(index, look) != 0 && out.result == reading::missing)
+        out.result = reading::busy;
     return out;
 }
 
@@ -298,19 +309,23 @@ found_entry inspect::get(std::uint32_t index, std::string_view key) const
     return {reading::found, {.row = word(index)}};
 }
 
-std::uint64_t inspect::for_each_row(std::uint32_t index, visitor visit) const
+std::uint64_t inspect::for_each_row(std::uint32_t index, visitor visit, int patience) const
 {
     shm::cell_reader const reader{*memory_, memory_->places().fields[index]};
-    return reader.for_each([&](std::uint64_t const* slot) { visit(entry_of(index, slot)); });
+    return reader.for_each(
+        [&](std::uint64_t const* slot, std::vector<std::byte> const& body) {
+            visit(entry_of(index, slot, body));
+        },
+        patience);
 }
 
-std::uint64_t inspect::for_each_append(std::uint32_t index, visitor visit) const
+std::uint64_t inspect::for_each_append(std::uint32_t index, visitor visit, int patience) const
 {
     auto const& field = memory_->places().fields[index];
     shm::lane_reader reader{*memory_, field};
     shm::lane_batch copied;
     bool whole = false;
-    for (int round = 0; round != rounds_max && !whole; ++round) {
+    for (int round = 0; round != patience && !whole; ++round) {
         reader.rewind(field.capacity);
         whole = reader.read(memory_->head().revision.load(std::memory_order_acquire), copied);
     }
@@ -321,9 +336,13 @@ std::uint64_t inspect::for_each_append(std::uint32_t index, visitor visit) const
     return whole ? 0 : 1;
 }
 
-std::uint64_t inspect::for_each_item(std::uint32_t index, visitor visit) const
+std::uint64_t inspect::for_each_item(std::uint32_t index, visitor visit, int patience) const
 {
-    for (auto const& [id, item] : item_reader{*memory_, memory_->places().fields[index]}.all()) {
+    item_reader reader{*memory_, memory_->places().fields[index]};
+    bool whole = reader.read();
+    for (int round = 1; round != patience && !whole; ++round)
+        whole = reader.read();
+    for (auto const& [id, item] : reader.items()) {
         field_entry out{.key = row_value::of(id),
                         .row = read(*types_[index].row, item.slot.data() + 2),
                         .revision = item.slot[0]};
@@ -333,18 +352,18 @@ std::uint64_t inspect::for_each_item(std::uint32_t index, visitor visit) const
             facts.pid = memory_->block(*item.leased_by).pid.load();
         visit(out);
     }
-    return 0;
+    return whole ? 0 : 1;
 }
 
-std::uint64_t inspect::for_each(std::uint32_t index, visitor visit) const
+std::uint64_t inspect::for_each(std::uint32_t index, visitor visit, int patience) const
 {
     switch (schema_.fields.at(index).kind) {
     case field_kind::map:
-        return for_each_row(index, visit);
+        return for_each_row(index, visit, patience);
     case field_kind::ring:
-        return for_each_append(index, visit);
+        return for_each_append(index, visit, patience);
     case field_kind::queue:
-        return for_each_item(index, visit);
+        return for_each_item(index, visit, patience);
     case field_kind::value: {
         auto const one = get_row(index, {});
         if (one.result == reading::found)

@@ -39,6 +39,19 @@ inline std::uint64_t greatest_of(arena const& memory, field_plan const& field)
     return greatest;
 }
 
+// An extreme's lane holds its number moved so that 0 is none and greater is more extreme.
+constexpr std::uint64_t extreme_of_number(field_kind kind, std::int64_t number)
+{
+    constexpr auto sign_bit = std::uint64_t{1} << 63; // signed order becomes unsigned order
+    auto const ordered = static_cast<std::uint64_t>(number) ^ sign_bit;
+    return kind == field_kind::maximum ? ordered : ~ordered;
+}
+constexpr std::int64_t number_of_extreme(field_kind kind, std::uint64_t extreme)
+{
+    constexpr auto sign_bit = std::uint64_t{1} << 63;
+    return static_cast<std::int64_t>((kind == field_kind::maximum ? extreme : ~extreme) ^ sign_bit);
+}
+
 // A word that differs when the field does: what subscribers compare.
 inline std::uint64_t sample_of(arena const& memory, field_plan const& field)
 {

@@ -241,6 +241,9 @@ struct repair_record
     half_word unused;
     word revision;
     word number; // 1, 2, ...: stored last
+    word took;   // nanoseconds, from the inheritance of the lock to this record
+    word when;   // of the record; nanoseconds of the wall clock
 };
+static_assert(sizeof(repair_record) == line_bytes);
 
 } // namespace covey::shm

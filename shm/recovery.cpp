@@ -9,6 +9,9 @@
 #include "transaction_log.hpp"
 
 #include <algorithm>
+#include <ctime>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace covey::shm {
 
@@ -54,8 +57,27 @@ bool plausible(arena const& memory, intent_copy const& what)
     return false;
 }
 
+namespace {
+
+// Of the kernel itself: the vDSO's code goes another way from one call to the next, and a repair is
+// to go the same way every time, for the tests that kill it at each instruction.
+std::uint64_t now_of(clockid_t clock)
+{
+    timespec now{};
+    ::syscall(SYS_clock_gettime, clock, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+} // namespace
+
+std::uint64_t repair_clock()
+{
+    return now_of(CLOCK_MONOTONIC);
+}
+
 void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
-                bool committed)
+                bool committed, std::uint64_t began)
 {
     auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
     auto& entry = memory.at<repair_record>(memory.places().repair_log +
@@ -70,13 +92,15 @@ void log_repair(arena const& memory, region where, std::uint32_t block, intent_c
     entry.kind.store(what ? static_cast<std::uint32_t>(what->kind) : 0, relaxed);
     entry.committed.store(committed ? 1 : 0, relaxed);
     entry.revision.store(what ? what->revision : 0, relaxed);
+    entry.took.store(repair_clock() - began, relaxed);
+    entry.when.store(now_of(CLOCK_REALTIME), relaxed);
     entry.number.store(number, std::memory_order_release);
 }
 
 namespace {
 
 // Brings one armed intent to its end; idempotent.
-void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
+void finish(arena const& memory, std::uint32_t block, intent_copy const& what, std::uint64_t began)
 {
     auto const& field = memory.places().fields[what.field];
     auto& commit_word = memory.at<word>(what.commit_word);
@@ -97,7 +121,7 @@ void finish(arena const& memory, std::uint32_t block, intent_copy const& what)
     if (field.kind == field_kind::map)
         memory.shard(field, what.shard)
             .rows.store(count_rows(memory, field, what.shard), std::memory_order_relaxed);
-    log_repair(memory, {what.field, what.shard}, block, &what, committed);
+    log_repair(memory, {what.field, what.shard}, block, &what, committed, began);
     memory.block(block).intent.armed.store(0, std::memory_order_release);
 }
 
@@ -120,6 +144,7 @@ std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint
 
 void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
 {
+    auto const began = repair_clock();
     bool found = false;
     for (std::uint32_t block = 0; block != memory.places().blocks; ++block) {
         auto& intent = memory.block(block).intent;
@@ -129,14 +154,14 @@ void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
         if (what.field != field || what.shard != shard)
             continue;
         if (plausible(memory, what))
-            finish(memory, block, what);
+            finish(memory, block, what, began);
         else
             intent.armed.store(0, std::memory_order_release);
         found = true;
     }
     auto const& its = memory.shard(memory.places().fields[field], shard);
     if (!found && its.transaction.load(std::memory_order_acquire) == 0)
-        log_repair(memory, {field, shard}, 0, nullptr, false);
+        log_repair(memory, {field, shard}, 0, nullptr, false, began);
 }
 
 robust_mutex& shard_lock::mutex() const
@@ -176,6 +201,17 @@ void shard_lock::unlock()
     mutex().unlock();
 }
 
+namespace {
+
+std::chrono::system_clock::time_point time_of(std::uint64_t nanoseconds)
+{
+    using clock = std::chrono::system_clock;
+    return clock::time_point{
+        std::chrono::duration_cast<clock::duration>(std::chrono::nanoseconds{nanoseconds})};
+}
+
+} // namespace
+
 std::vector<repair_report> repairs(arena const& memory)
 {
     std::vector<repair_report> out;
@@ -192,7 +228,9 @@ std::vector<repair_report> repairs(arena const& memory)
                                    .where = {entry.field.load(relaxed), entry.shard.load(relaxed)},
                                    .was_writing = entry.kind.load(relaxed) != 0,
                                    .committed = entry.committed.load(relaxed) != 0,
-                                   .revision = entry.revision.load(relaxed)};
+                                   .revision = entry.revision.load(relaxed),
+                                   .took = std::chrono::nanoseconds{entry.took.load(relaxed)},
+                                   .when = time_of(entry.when.load(relaxed))};
         if (entry.number.load(std::memory_order_acquire) == number)
             out.push_back(report);
     }

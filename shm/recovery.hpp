@@ -60,9 +60,10 @@ void repair(arena const& memory, std::uint32_t field, std::uint32_t shard);
 bool plausible(arena const& memory, intent_copy const& what);
 
 // `what` is null when the dead owner had nothing under way: it died in a caller's function, or
-// between its disarming and its unlock.
+// between its disarming and its unlock. `began` is the repair_clock() of the repair's start.
 void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
-                bool committed);
+                bool committed, std::uint64_t began);
+std::uint64_t repair_clock(); // nanoseconds, monotonic
 
 std::uint64_t count_rows(arena const& memory, field_plan const& field, std::uint32_t shard);
 

@@ -9,6 +9,7 @@
 #include "fifo.hpp"
 #include "lanes.hpp"
 #include "recovery.hpp"
+#include "schema_difference.hpp"
 #include "transaction_log.hpp"
 #include "turn.hpp"
 
@@ -17,6 +18,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <stdexcept>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -54,6 +56,19 @@ void hint_all(shm::arena const& memory, std::uint64_t hints, std::uint64_t count
     for (std::uint64_t i = 0; i != count; ++i)
         memory.at<shm::word>(hints + i / 64 * sizeof(shm::word))
             .fetch_or(std::uint64_t{1} << i % 64, std::memory_order_relaxed);
+}
+
+// From the segment's schema to the program's, a line each; nothing where the text cannot be read.
+std::string told_differences(std::string const& theirs, schema const& mine)
+{
+    std::string out;
+    try {
+        for (auto const& what : differences(schema::parse(theirs), mine))
+            out += what + "\n";
+    } catch (std::invalid_argument const&) {
+        out.clear();
+    }
+    return out;
 }
 
 void initialise_field(shm::arena const& memory, shm::field_plan const& field,
@@ -131,7 +146,8 @@ segment segment::attach(handle const& lent, schema const& expected)
         throw system_error{make_error_code(shm::error::not_a_segment)};
     if (head.fingerprint != expected.fingerprint() || theirs != mine)
         throw system_error{make_error_code(shm::error::schema_differs),
-                           "the segment's schema:\n" + theirs + "this program's schema:\n" + mine};
+                           told_differences(theirs, expected) + "the segment's schema:\n" + theirs +
+                               "this program's schema:\n" + mine};
     if (places.bytes != head.bytes)
         throw system_error{make_error_code(shm::error::wrong_layout)};
     return segment{std::make_shared<shm::arena>(lent.duplicate(), std::move(places))};

@@ -10,6 +10,7 @@
 
 #include "schema.hpp"
 
+#include <chrono>
 #include <compare>
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
@@ -65,6 +66,8 @@ struct repair_report
     bool was_writing = false; // else it died holding the lock, in a caller's function perhaps
     bool committed = false;   // finished; else taken back
     std::uint64_t revision = 0;
+    std::chrono::nanoseconds took{0};             // from the inheritance of its lock to the report
+    std::chrono::system_clock::time_point when{}; // of the report
 };
 
 // One eventfd for each block, for the life of the cluster. The master makes them; a worker gets
@@ -98,7 +101,7 @@ class segment
 
     // Maps a segment that someone lent. Throws system_error with error::not_a_segment,
     // error::not_ready, error::wrong_layout or error::schema_differs; the last one's message
-    // prints both schemas.
+    // says what differs, field by field and member by member, and prints both schemas.
     static segment attach(handle const& lent, schema const& expected);
 
     segment(segment&&) noexcept;

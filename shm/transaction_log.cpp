@@ -222,6 +222,7 @@ void carry_out(arena const& memory, std::uint32_t block, std::span<intent_copy c
 
 bool settle_transaction(arena const& memory, region where, std::chrono::milliseconds patience)
 {
+    auto const began = repair_clock();
     auto& shard = memory.shard(memory.places().fields[where.field], where.shard);
     auto const mark = shard.transaction.load(std::memory_order_acquire);
     auto const by = author_in(memory, mark);
@@ -245,7 +246,8 @@ bool settle_transaction(arena const& memory, region where, std::chrono::millisec
                 return row.field == where.field && row.shard == where.shard;
             });
         if (here != found.all().end())
-            log_repair(memory, where, *by, &*here, state_in(stamp()) == transaction_state::done);
+            log_repair(memory, where, *by, &*here, state_in(stamp()) == transaction_state::done,
+                       began);
     }
     shard.transaction.store(0, std::memory_order_release);
     return true;

@@ -348,7 +348,13 @@ TEST_CASE("a lock that is held is told with its owner, a dead owner's as such")
     CHECK(left[0].owner_died);
     me->view.boss.put({}); // repairs
     CHECK(seen.locks().empty());
-    CHECK(seen.repairs().size() == 1);
+    auto const repairs = seen.repairs();
+    REQUIRE(repairs.size() == 1);
+    CHECK(repairs[0].where == covey::region{me->view.boss.index(), 0});
+    CHECK(repairs[0].took.count() > 0);
+    auto const now = std::chrono::system_clock::now();
+    CHECK(repairs[0].when <= now);
+    CHECK(repairs[0].when > now - std::chrono::minutes{10});
     auto const nightly = me->view.nightly.try_hold();
     auto const held = seen.locks();
     REQUIRE(held.size() == 1);

@@ -1,6 +1,6 @@
 // Queues: who gets which item, and what becomes of it when a worker ends.
 #include "support/catch.hpp"
-#include "support/fsck_queue.hpp"
+#include "support/fsck.hpp"
 #include "support/test_segment.hpp"
 
 #include <covey/shm/queue.hpp>
@@ -26,7 +26,7 @@ using numbers = std::vector<std::int64_t>;
 void end_worker(cluster& all, std::uint32_t block)
 {
     REQUIRE(all.memory.reap_block(block, all.bells));
-    CHECK(covey::test::fsck_queue(all.memory, 0) == "");
+    CHECK(covey::test::fsck(all.memory, 0) == "");
     all.memory.open_block(block, {.pid = ::getpid(), .id = block + 100, .generation = 1});
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("items are popped in the order of their pushes, each by one worker")
     CHECK(one->view.jobs.leased() == 2);
     CHECK(two.view.jobs.acknowledge(*seven) == erase_result::erased);
     CHECK(one->view.jobs.leased() == 1);
-    CHECK(covey::test::fsck_queue(both.memory, 0) == "");
+    CHECK(covey::test::fsck(both.memory, 0) == "");
     CHECK(drain(two.view) == numbers{9});
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("a queue for N items holds N, those that are leased too")
         REQUIRE(me->view.jobs.acknowledge(*first) == erase_result::erased);
         CHECK(me->view.jobs.push(6) == put_result::stored);
         CHECK(me->view.jobs.push(7) == put_result::full);
-        CHECK(covey::test::fsck_queue(one.memory, 0) == "");
+        CHECK(covey::test::fsck(one.memory, 0) == "");
         CHECK(drain(me->view) == numbers{1, 2, 3, 4, 5, 6});
     }
 }
@@ -104,7 +104,7 @@ TEST_CASE("an item that is given back takes its old place, and tells how often i
     REQUIRE(one->view.jobs.give_back(*third) == put_result::stored);
     REQUIRE(one->view.jobs.give_back(*first) == put_result::stored);
     REQUIRE(two->view.jobs.give_back(*second) == put_result::stored);
-    CHECK(covey::test::fsck_queue(both.memory, 0) == "");
+    CHECK(covey::test::fsck(both.memory, 0) == "");
     auto const again = two->view.jobs.pop();
     CHECK(again->row == 1);
     CHECK(again->id == first->id);

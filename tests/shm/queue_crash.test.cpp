@@ -5,7 +5,7 @@
 //
 // Built without sanitizers and optimised, as it ships (tests/CMakeLists.txt).
 #include "support/catch.hpp"
-#include "support/fsck_queue.hpp"
+#include "support/fsck.hpp"
 #include "support/stepped_child.hpp"
 #include "support/test_segment.hpp"
 
@@ -142,7 +142,7 @@ struct scene
     bool reap() { return world.memory.reap_block(0, world.bells); }
     std::string fsck()
     {
-        return covey::test::fsck_queue(world.memory, survivor->view.jobs.index());
+        return covey::test::fsck(world.memory, survivor->view.jobs.index());
     }
     // As an operation that changes nothing: takes the lock, and repairs if it inherits it.
     bool touch()

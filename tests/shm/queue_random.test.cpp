@@ -1,6 +1,6 @@
 // Queues under random work: against a plain list, over random bytes, and by threads.
 #include "support/catch.hpp"
-#include "support/fsck_queue.hpp"
+#include "support/fsck.hpp"
 #include "support/seed.hpp"
 #include "support/test_segment.hpp"
 
@@ -110,7 +110,7 @@ TEST_CASE("random pushes, pops, returns, acknowledgements and deaths are what a 
         }
         REQUIRE(jobs.size() == waiting.size());
         REQUIRE(jobs.leased() == leased);
-        REQUIRE(covey::test::fsck_queue(all.memory, 0) == "");
+        REQUIRE(covey::test::fsck(all.memory, 0) == "");
     }
 }
 
@@ -212,5 +212,5 @@ TEST_CASE("every item is done by one worker, and each worker gets a producer's i
     REQUIRE(every.size() == 2 * rounds);
     for (std::int64_t i = 0; i != 2 * rounds; ++i)
         CHECK(every[static_cast<std::size_t>(i)] == i);
-    CHECK(covey::test::fsck_queue(all.memory, 0) == "");
+    CHECK(covey::test::fsck(all.memory, 0) == "");
 }

@@ -7,7 +7,6 @@
 #include "support/campaign.hpp"
 #include "support/catch.hpp"
 #include "support/fsck.hpp"
-#include "support/fsck_queue.hpp"
 #include "support/history.hpp"
 #include "support/test_segment.hpp"
 
@@ -357,7 +356,7 @@ void check_jobs(campaign& all, std::vector<entry const*> const& entries, process
 void check_structure(campaign& all, world const& where, process& verifier)
 {
     auto const rows = fsck(where.memory, verifier.view.rows.index());
-    auto const jobs = fsck_queue(where.memory, verifier.view.jobs.index());
+    auto const jobs = fsck(where.memory, verifier.view.jobs.index());
     all.expect(rows.empty(), "rows: " + rows);
     all.expect(jobs.empty(), "jobs: " + jobs);
     for (std::uint32_t key = 0; key != keys; ++key) // every lock can be had
