@@ -140,10 +140,7 @@ struct scene
         while (!changes->arm());
     }
     bool reap() { return world.memory.reap_block(0, world.bells); }
-    std::string fsck()
-    {
-        return covey::test::fsck(world.memory, survivor->view.jobs.index());
-    }
+    std::string fsck() { return covey::test::fsck(world.memory, survivor->view.jobs.index()); }
     // As an operation that changes nothing: takes the lock, and repairs if it inherits it.
     bool touch()
     {
