@@ -65,7 +65,7 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
     ++count.kills;
     world.memory.open_block(0, {.pid = child->pid(), .id = 1, .generation = 1});
 
-    auto const check = [&](bool holds, char const* claim) {
+    auto const check = [&](bool holds, std::string const& claim) {
         if (!holds) {
             ++count.violations;
             UNSCOPED_INFO(op.name << " killed at " << number << ": " << claim);
@@ -92,8 +92,8 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
     count.repairs += world.memory.repairs().size() - repairs;
     (done ? count.committed : count.rolled_back) += 1;
     check(rows_of(survivor->view) == seen, "the repair changed what a reader had seen");
-    check(covey::test::fsck(world.memory, survivor->view.rows.index()).empty(),
-          "the table is damaged");
+    auto const damage = covey::test::fsck(world.memory, survivor->view.rows.index());
+    check(damage.empty(), "the table is damaged: " + damage);
 
     // Announced exactly as often as done, and the sleeper was woken.
     pollfd waits{.fd = changes->doorbell(), .events = POLLIN, .revents = 0};
