@@ -159,7 +159,8 @@ bool write_characters(row_type const& type, void const* from, std::size_t count,
     if (count > type.extent)
         return false;
     store(static_cast<std::uint16_t>(count), into);
-    std::memcpy(into + sizeof(std::uint16_t), from, count);
+    if (count != 0) // an empty text may have no place
+        std::memcpy(into + sizeof(std::uint16_t), from, count);
     return true;
 }
 

@@ -39,6 +39,13 @@ std::string folder_of(std::string const& path)
     return folder.empty() ? "." : folder.string();
 }
 
+using hash_state = std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)>;
+
+hash_state new_hash_state()
+{
+    return {XXH3_createState(), &XXH3_freeState};
+}
+
 } // namespace
 
 // ---- writing ----
@@ -48,8 +55,8 @@ struct snapshot_writer::state
     std::string path;
     std::string temporary;
     handle file;
-    XXH3_state_t* whole = XXH3_createState();
-    XXH3_state_t* of_field = XXH3_createState();
+    hash_state whole = new_hash_state();
+    hash_state of_field = new_hash_state();
     std::uint64_t entries = 0;
     std::string rows{};
 
@@ -60,19 +67,17 @@ struct snapshot_writer::state
     {
         if (!file.is_open())
             fail("make a file beside " + path);
-        XXH3_64bits_reset(whole);
+        XXH3_64bits_reset(whole.get());
     }
     ~state()
     {
-        XXH3_freeState(whole);
-        XXH3_freeState(of_field);
         if (!temporary.empty())
             ::unlink(temporary.c_str());
     }
 
     void put(msgpack::sbuffer const& bytes)
     {
-        XXH3_64bits_update(whole, bytes.data(), bytes.size());
+        XXH3_64bits_update(whole.get(), bytes.data(), bytes.size());
         for (std::size_t done = 0; done != bytes.size();) {
             auto const wrote = ::write(file.get(), bytes.data() + done, bytes.size() - done);
             if (wrote < 0 && errno != EINTR)
@@ -83,7 +88,7 @@ struct snapshot_writer::state
 
     void put_rows()
     {
-        XXH3_64bits_update(of_field, rows.data(), rows.size());
+        XXH3_64bits_update(of_field.get(), rows.data(), rows.size());
         msgpack::sbuffer out;
         msgpack::packer to{out};
         to.pack_array(2).pack("rows").pack_bin(static_cast<std::uint32_t>(rows.size()));
@@ -116,7 +121,7 @@ void snapshot_writer::begin_field(std::string const& line)
     msgpack::packer{out}.pack_array(2).pack("field").pack(line);
     state_->put(out);
     state_->entries = 0;
-    XXH3_64bits_reset(state_->of_field);
+    XXH3_64bits_reset(state_->of_field.get());
 }
 
 void snapshot_writer::add(snapshot_entry const& entry)
@@ -134,13 +139,13 @@ void snapshot_writer::end_field()
     msgpack::sbuffer out;
     msgpack::packer to{out};
     to.pack_array(3).pack("end").pack(state_->entries);
-    to.pack(std::uint64_t{XXH3_64bits_digest(state_->of_field)});
+    to.pack(std::uint64_t{XXH3_64bits_digest(state_->of_field.get())});
     state_->put(out);
 }
 
 void snapshot_writer::commit()
 {
-    auto const sum = XXH3_64bits_digest(state_->whole);
+    auto const sum = XXH3_64bits_digest(state_->whole.get());
     msgpack::sbuffer out;
     msgpack::packer{out}.pack_array(2).pack("whole").pack_fix_uint64(sum);
     state_->put(out);
@@ -246,8 +251,7 @@ class field_sum
     }
 
   private:
-    std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> sum_{XXH3_createState(),
-                                                                  &XXH3_freeState};
+    hash_state sum_ = new_hash_state();
     std::uint64_t entries_ = 0;
 };
 
@@ -262,8 +266,7 @@ std::uint64_t snapshot_reader::check_whole() const
     auto const size = static_cast<std::uint64_t>(found.st_size);
     if (size < last_record_bytes)
         refuse(path_, "it is no snapshot, or its end is missing");
-    std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> const sum{XXH3_createState(),
-                                                                       &XXH3_freeState};
+    auto const sum = new_hash_state();
     XXH3_64bits_reset(sum.get());
     auto const end = size - last_record_bytes;
     std::vector<char> bytes(chunk_bytes);
