@@ -86,6 +86,7 @@ int run_master(options const& settings, schema const& described, std::vector<std
     master cluster{loop.get_executor(), settings, described, {.arguments = std::move(words)}};
     cluster.take_signals();
     cluster.take_service_manager();
+    cluster.open_control();
     if (supervision::inherits_orphans())
         cluster.take_orphans();
     set_up_master(cluster);

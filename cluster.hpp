@@ -5,10 +5,10 @@
 // side effects.
 //
 // Standard flags, which override what code set in options: --listen ADDR (repeatable),
-// --workers N|auto, --dispatch POLICY, --drain-deadline 30s, --busy-poll 0us, --log-level,
-// --log-format text|json, --version, --help. When every worker is ready the master prints one line
-// on standard output: "covey: ready on 127.0.0.1:8080 (workers 2, pid 1234)"; with several
-// addresses "covey: ready on A, ready on B (...)".
+// --workers N|auto, --dispatch POLICY, --drain-deadline 30s, --busy-poll 0us, --control PATH|off,
+// --log-level, --log-format text|json, --version, --help. When every worker is ready the master
+// prints one line on standard output: "covey: ready on 127.0.0.1:8080 (workers 2, pid 1234)"; with
+// several addresses "covey: ready on A, ready on B (...)".
 #pragma once
 
 #include <covey/master/master.hpp>

@@ -184,6 +184,10 @@ std::vector<flag> standard_flags(options& into)
                  throw std::invalid_argument{"say yes or no"};
              into.pin_cpus = word == "yes";
          }},
+        text_flag("--control",
+                  "Where coveyctl reaches the master: a socket's path, or off; without it a place "
+                  "that coveyctl finds",
+                  into.control),
         {"--busy-poll", "How long a worker looks for changes before it sleeps: 0us, 50us",
          [&into](std::string const& word) { into.busy_poll = duration<microseconds>(word); }},
         text_flag("--log-level", "debug, info, warning, error or off", into.log_level),

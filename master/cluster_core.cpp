@@ -1,6 +1,7 @@
 #include "cluster_core.hpp"
 
 #include "child_process.hpp"
+#include "control_desk.hpp"
 #include "listen_address.hpp"
 #include "start_error.hpp"
 
@@ -119,6 +120,8 @@ cluster_core::cluster_core(net::any_io_executor executor, options settings, sche
     for (std::uint32_t i = 0; i < listeners_.size(); ++i)
         dispatcher_->add(i, listeners_[i].socket_for(0), listeners_[i].address());
 }
+
+cluster_core::~cluster_core() = default;
 
 // ---- from start to end ----
 
@@ -241,6 +244,8 @@ void cluster_core::end()
     signals_.reset();
     services_.reset();
     orphans_.reset();
+    if (auto const control = std::exchange(control_, nullptr))
+        control->close();
     finished_.cancel();
 }
 
@@ -255,6 +260,20 @@ void cluster_core::take_orphans()
 {
     orphans_ =
         orphans::reaped(executor_, [of = conductor_](std::int64_t pid) { return of->owns(pid); });
+}
+
+void cluster_core::open_control()
+{
+    if (settings_.control == "off")
+        return;
+    try {
+        control_ = std::make_shared<control_desk>(executor_, settings_.control, *this);
+        control_->open();
+    } catch (start_error const& failed) {
+        if (!settings_.control.empty())
+            throw; // somebody asked for this very place
+        log::warning(failed.what());
+    }
 }
 
 void cluster_core::take_service_manager()

@@ -28,6 +28,8 @@
 
 namespace covey::supervision {
 
+class control_desk;
+
 class cluster_core final : private stage_hands, public std::enable_shared_from_this<cluster_core>
 {
   public:
@@ -35,12 +37,15 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     cluster_core(net::any_io_executor executor, options settings, schema const& described,
                  worker_program program);
 
+    ~cluster_core();
+
     static net::awaitable<int> run(std::shared_ptr<cluster_core> self);
 
     void on_ready(std::function<void(std::vector<std::string> const&)> call);
     void take_signals();
     void take_orphans();
     void take_service_manager();
+    void open_control();
 
     void stop();
     void stop(std::chrono::milliseconds deadline);
@@ -50,13 +55,14 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     conductor& workers() { return *conductor_; }
     std::string const& failure() const { return failure_; }
     std::vector<std::string> const& addresses() const { return addresses_; }
+    options const& settings() const { return settings_; } // with numbers for "auto"
+    bool is_stopping() const { return stage_ > stage::serving; }
 
   private:
     enum class stage { before, serving, handing_over, stopping, over };
     using clock = std::chrono::steady_clock;
 
     void start();
-    bool is_stopping() const { return stage_ > stage::serving; }
     void watch_door();
     void leave_door(); // closes the listening sockets
     void drain_when_handed_over();
@@ -88,6 +94,7 @@ class cluster_core final : private stage_hands, public std::enable_shared_from_t
     std::optional<signal_orders> signals_;
     std::optional<service_manager> services_;
     std::shared_ptr<orphans> orphans_;
+    std::shared_ptr<control_desk> control_;
     signal_reader signal_reader_;
     bool had_terminal_ = false;
     bool drained_ = false; // by a signal

@@ -285,6 +285,19 @@ std::vector<worker_ref> conductor::workers() const
     return out;
 }
 
+std::vector<living_worker> conductor::living() const
+{
+    std::vector<living_worker> out;
+    for (auto const& who : workers()) {
+        auto const& life = life_of(who);
+        out.push_back({.who = who,
+                       .block = life.who().block,
+                       .unacknowledged = life.unacknowledged(),
+                       .load = segment_.load_of(life.who().block)});
+    }
+    return out;
+}
+
 std::vector<worker_status> conductor::status() const
 {
     std::vector<worker_status> out(supervisor_.seats());

@@ -48,6 +48,15 @@ class stage_hands
     ~stage_hands() = default;
 };
 
+// A worker that lives, with what it says of its load.
+struct living_worker
+{
+    worker_ref who;
+    std::uint32_t block = 0;
+    std::uint32_t unacknowledged = 0; // connections passed and not yet taken over
+    worker_load load;
+};
+
 class conductor final : private life_owner, public std::enable_shared_from_this<conductor>
 {
   public:
@@ -80,7 +89,9 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     event_board& board() { return *board_; }
     supervisor const& decided() const { return supervisor_; }
     std::vector<worker_ref> workers() const;
+    std::vector<living_worker> living() const; // in the order of their ids
     std::vector<worker_status> status() const;
+    handle lend_segment() const { return segment_.lend_read_only(); } // throws system_error
     turn_watch turns() const;          // to accept from sockets that all workers share
     bool owns(std::int64_t pid) const; // a worker of ours has it, or had it and is not reaped
 

@@ -2,15 +2,14 @@
 // "unix:PATH", or "systemd:NAME" for a socket that the service manager hands over.
 #pragma once
 
-#include <cstddef>
+#include <covey/protocol/control_place.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace covey::supervision {
 
-// sizeof(sockaddr_un::sun_path) less the final zero, unix(7).
-inline constexpr std::size_t unix_path_bytes_max = 107;
+inline constexpr auto unix_path_bytes_max = protocol::socket_path_bytes_max;
 
 struct listen_address
 {

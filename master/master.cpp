@@ -39,6 +39,11 @@ void master::take_orphans()
     core_->take_orphans();
 }
 
+void master::open_control()
+{
+    core_->open_control();
+}
+
 net::awaitable<int> master::run()
 {
     return cluster_core::run(core_);

@@ -68,6 +68,11 @@ class master
     // stop, and its watchdog is fed (service_manager.hpp). Nothing without one.
     void take_service_manager();
 
+    // From now on this user's tools, and root's, may look and give orders over a socket
+    // (options::control, coveyctl). Throws system_error when the place that was asked for cannot be
+    // had; the usual one is done without, with a line in the log.
+    void open_control();
+
     // Runs the cluster; call it once. Returns 0 after stop() or stop_now(), or 1 when the cluster
     // cannot run: then failure() says why. The master may be destroyed while this waits; it returns
     // 1 then.

@@ -169,6 +169,9 @@ std::string options::validate() const
                "choose shared, round_robin, least_loaded, reuseport or hash";
     if (auto wrong = wrong_durations(*this); !wrong.empty())
         return wrong;
+    if (control.size() > supervision::unix_path_bytes_max)
+        return fmt::format("control is a path of {} bytes: choose one of at most {}, or off",
+                           control.size(), supervision::unix_path_bytes_max);
     if (auto wrong = wrong_log(*this); !wrong.empty())
         return wrong;
     return wrong_flags(flags);

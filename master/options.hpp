@@ -144,6 +144,10 @@ struct options
     // The worker in seat n runs on the n-th of the CPUs this process may use, and on no other.
     bool pin_cpus = false;
 
+    // Where tools reach the master (master::open_control): a socket's path, "off", or empty: a
+    // place of this user's that coveyctl finds by itself.
+    std::string control;
+
     // As far as the cluster can be scaled; 0 means twice the workers it starts with.
     std::uint32_t workers_max = 0;
 

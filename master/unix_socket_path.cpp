@@ -4,6 +4,7 @@
 #include "start_error.hpp"
 
 #include <cerrno>
+#include <covey/protocol/control_place.hpp>
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -16,10 +17,11 @@ namespace covey::supervision {
 
 namespace {
 
-[[noreturn]] void fail(std::string const& path, int code, std::string const& line)
+[[noreturn]] void fail(unix_socket_words words, std::string const& path, int code,
+                       std::string const& line)
 {
     throw start_error{{code, boost::system::system_category()},
-                      fmt::format("listen on unix:{}: {}", path, line)};
+                      fmt::format("{}{}: {}", words.tried, path, line)};
 }
 
 sockaddr_un address_of(std::string const& path)
@@ -30,40 +32,40 @@ sockaddr_un address_of(std::string const& path)
     return address;
 }
 
-sockaddr const* generic(sockaddr_un const& address)
-{
-    return static_cast<sockaddr const*>(static_cast<void const*>(&address));
-}
-
 // Removes what a killed process left behind, and nothing else.
-void remove_stale(std::string const& path)
+void remove_stale(unix_socket_words words, std::string const& path)
 {
     struct ::stat found
     {};
     if (::lstat(path.c_str(), &found) != 0)
         return; // nothing there, or bind will say what is wrong
     if (!S_ISSOCK(found.st_mode))
-        fail(path, EEXIST, "a file that is no socket is there; remove it or choose another path");
-    handle const probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    auto const address = address_of(path);
+        fail(words, path, EEXIST,
+             "a file that is no socket is there; remove it or choose another path");
+    auto const called = protocol::call_socket(path);
     // ECONNREFUSED is the only answer of a socket without a listener; EAGAIN is a full backlog.
-    if (::connect(probe.get(), generic(address), sizeof address) == 0 || errno != ECONNREFUSED)
-        fail(path, EADDRINUSE,
-             "Address already in use; stop the program that has it or choose another --listen");
+    if (called.failed.value() != ECONNREFUSED)
+        fail(words, path, EADDRINUSE,
+             fmt::format("Address already in use{}; stop the program that has it or choose another "
+                         "{}",
+                         called.pid > 0 ? fmt::format(" by process {}", called.pid) : "",
+                         words.flag));
     ::unlink(path.c_str());
 }
 
 } // namespace
 
-unix_socket_path::unix_socket_path(std::string path, handle const& socket)
+unix_socket_path::unix_socket_path(std::string path, handle const& socket, unix_socket_words words)
 {
     if (path.empty() || path.size() > unix_path_bytes_max)
-        fail(path, ENAMETOOLONG, fmt::format("a path has 1 to {} bytes", unix_path_bytes_max));
-    remove_stale(path);
+        fail(words, path, ENAMETOOLONG,
+             fmt::format("a path has 1 to {} bytes", unix_path_bytes_max));
+    remove_stale(words, path);
     auto const address = address_of(path);
-    if (::bind(socket.get(), generic(address), sizeof address) != 0) {
+    if (::bind(socket.get(), static_cast<sockaddr const*>(static_cast<void const*>(&address)),
+               sizeof address) != 0) {
         int const code = errno;
-        fail(path, code,
+        fail(words, path, code,
              fmt::format("{}; choose a path in a directory that exists and may be written",
                          std::strerror(code)));
     }

@@ -6,8 +6,16 @@
 #include <covey/protocol/handle.hpp>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace covey::supervision {
+
+// How a path that cannot be had is told: what was tried, and the flag that chooses another one.
+struct unix_socket_words
+{
+    std::string_view tried = "listen on unix:";
+    std::string_view flag = "--listen";
+};
 
 class unix_socket_path
 {
@@ -17,7 +25,7 @@ class unix_socket_path
     // Binds `socket` to `path`. A socket file that nobody answers on, left by a process that was
     // killed, is removed first; any other file, and a socket somebody answers on, stays and is the
     // error. Throws start_error. Does not wait.
-    unix_socket_path(std::string path, handle const& socket);
+    unix_socket_path(std::string path, handle const& socket, unix_socket_words words = {});
 
     // Removes the file, unless another has taken its place.
     ~unix_socket_path();

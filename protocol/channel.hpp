@@ -186,6 +186,8 @@ class channel
 using master_channel = channel<from_master, from_worker>; // the master's end
 using worker_channel = channel<from_worker, from_master>; // a worker's end
 using peer_channel = channel<from_peer, from_peer>;       // either end, for applications alone
+using control_channel = channel<to_tool, from_tool>;      // the master's end of the control socket
+using tool_channel = channel<from_tool, to_tool>;         // a tool's end of it
 
 } // namespace covey::protocol
 

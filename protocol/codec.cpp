@@ -47,6 +47,8 @@ template <>
 inline constexpr handle_rule handles_of<connection>{1, handles_max};
 template <>
 inline constexpr handle_rule handles_of<talk>{0, handles_max};
+template <>
+inline constexpr handle_rule handles_of<control::segment>{1, 1};
 
 // ---- packing ---------------------------------------------------------------------------------
 
@@ -244,6 +246,16 @@ lane lane_of(from_peer const& message)
     return lane_of_any(message);
 }
 
+lane lane_of(from_tool const& message)
+{
+    return lane_of_any(message);
+}
+
+lane lane_of(to_tool const& message)
+{
+    return lane_of_any(message);
+}
+
 frame encode(from_master const& message)
 {
     return encode_any(message);
@@ -259,6 +271,16 @@ frame encode(from_peer const& message)
     return encode_any(message);
 }
 
+frame encode(from_tool const& message)
+{
+    return encode_any(message);
+}
+
+frame encode(to_tool const& message)
+{
+    return encode_any(message);
+}
+
 error_code decode(frame const& in, std::size_t handles, from_master& out)
 {
     return decode_any(in, handles, out);
@@ -270,6 +292,16 @@ error_code decode(frame const& in, std::size_t handles, from_worker& out)
 }
 
 error_code decode(frame const& in, std::size_t handles, from_peer& out)
+{
+    return decode_any(in, handles, out);
+}
+
+error_code decode(frame const& in, std::size_t handles, from_tool& out)
+{
+    return decode_any(in, handles, out);
+}
+
+error_code decode(frame const& in, std::size_t handles, to_tool& out)
 {
     return decode_any(in, handles, out);
 }

@@ -9,6 +9,7 @@
 // The body is one msgpack array: the message's members in their described order.
 #pragma once
 
+#include "control_messages.hpp"
 #include "messages.hpp"
 
 #include <boost/system/error_code.hpp>
@@ -36,10 +37,14 @@ enum class lane { house, data };
 lane lane_of(from_master const& message);
 lane lane_of(from_worker const& message);
 lane lane_of(from_peer const& message);
+lane lane_of(from_tool const& message);
+lane lane_of(to_tool const& message);
 
 frame encode(from_master const& message);
 frame encode(from_worker const& message);
 frame encode(from_peer const& message);
+frame encode(from_tool const& message);
+frame encode(to_tool const& message);
 
 // Decodes what a peer sent, trusting nothing: errors unknown_message, bad_message, wrong_handles.
 // Unpack limits: one array of no more than the message's members, nothing nested in it, strings
@@ -48,5 +53,7 @@ frame encode(from_peer const& message);
 boost::system::error_code decode(frame const& in, std::size_t handles, from_master& out);
 boost::system::error_code decode(frame const& in, std::size_t handles, from_worker& out);
 boost::system::error_code decode(frame const& in, std::size_t handles, from_peer& out);
+boost::system::error_code decode(frame const& in, std::size_t handles, from_tool& out);
+boost::system::error_code decode(frame const& in, std::size_t handles, to_tool& out);
 
 } // namespace covey::protocol

@@ -1,4 +1,4 @@
-// A message's body, in both directions: it is understood or refused, never thrown at anybody; and
+// A message's body, in every direction: it is understood or refused, never thrown at anybody; and
 // what was understood can be said again, in no more bytes.
 //
 //   u16 type, u8 handles, the body
@@ -43,5 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     frame const in{type, std::string{input.rest()}};
     hear<from_master>(in, handles);
     hear<from_worker>(in, handles);
+    hear<from_tool>(in, handles);
+    hear<to_tool>(in, handles);
     return 0;
 }

@@ -64,6 +64,8 @@ std::vector<frame> all_messages()
     };
     add(std::type_identity<from_master>{});
     add(std::type_identity<from_worker>{});
+    add(std::type_identity<from_tool>{});
+    add(std::type_identity<to_tool>{});
     all.push_back(encode(from_worker{change{7, 1, 1ull << 40, {1, 2, 3}, {4, 5}}}));
     all.push_back(encode(from_worker{hello{1, -1}}));
     return all;

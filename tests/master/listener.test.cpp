@@ -261,9 +261,9 @@ TEST_CASE("a unix listener removes only a socket file that nobody answers on", "
     {
         listener const first{"unix:" + path};
         CHECK(failure_of("unix:" + path) ==
-              "listen on unix:" + path +
-                  ": Address already in use; stop the program that has it or choose another "
-                  "--listen");
+              "listen on unix:" + path + ": Address already in use by process " +
+                  std::to_string(::getpid()) +
+                  "; stop the program that has it or choose another --listen");
         CHECK(std::filesystem::is_socket(path));
     }
     SECTION("not a file of another kind")

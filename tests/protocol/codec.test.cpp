@@ -70,6 +70,7 @@ range handles_of(std::uint16_t type)
 {
     switch (type) {
     case welcome::type:
+    case control::segment::type:
         return {1, 1};
     case connection::type:
     case doorbells::type:
@@ -146,6 +147,8 @@ TEST_CASE("every message survives the way there and back", "[codec]")
     random_engine random{seed};
     check_round_trips<from_master>(random);
     check_round_trips<from_worker>(random);
+    check_round_trips<from_tool>(random);
+    check_round_trips<to_tool>(random);
 }
 
 TEST_CASE("the example in README.md is what goes over the wire", "[codec]")
@@ -173,6 +176,9 @@ TEST_CASE("a message is taken with the handles it carries and no others", "[code
     });
     from_worker got;
     CHECK(decode(encode(from_worker{ready{}}), 1, got) == error::wrong_handles);
+    to_tool answer;
+    CHECK(decode(encode(to_tool{control::segment{}}), 0, answer) == error::wrong_handles);
+    CHECK_FALSE(decode(encode(to_tool{control::segment{}}), 1, answer));
 }
 
 TEST_CASE("a type that is not in the direction's set is unknown", "[codec]")
@@ -184,6 +190,9 @@ TEST_CASE("a type that is not in the direction's set is unknown", "[codec]")
     CHECK(decode({0, "\x90"}, 0, worker) == error::unknown_message);
     CHECK(decode({65'535, "\x90"}, 7, master) == error::unknown_message);
     CHECK_FALSE(decode(encode(from_master{change{}}), 0, worker)); // change goes both ways
+    from_tool tool;
+    CHECK(decode(encode(from_worker{hello{}}), 0, tool) == error::unknown_message);
+    CHECK(decode(encode(from_tool{control::hello{}}), 0, worker) == error::unknown_message);
 }
 
 TEST_CASE("a body that is not the message's msgpack is refused", "[codec]")
