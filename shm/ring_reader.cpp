@@ -14,10 +14,18 @@ ring_reader::ring_reader(arena const& memory, std::uint32_t reader)
     skip_to_now();
 }
 
+ring_reader::ring_reader(arena const& memory)
+    : memory_{memory}
+    , next_(memory.places().blocks)
+{
+    skip_to_now();
+}
+
 void ring_reader::move(std::uint32_t ring, std::uint64_t to)
 {
     next_[ring] = to;
-    memory_.cursor(reader_, ring).store(to, std::memory_order_relaxed); // for tools: the lag
+    if (reader_) // for tools: the lag
+        memory_.cursor(*reader_, ring).store(to, std::memory_order_relaxed);
 }
 
 void ring_reader::skip_to_now()

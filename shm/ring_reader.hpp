@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace covey::shm {
@@ -31,6 +32,9 @@ class ring_reader
     // Starts at what is in the rings now: nothing of it will be read.
     ring_reader(arena const& memory, std::uint32_t reader);
 
+    // An onlooker's: how far it is, is written down nowhere. The memory may be read-only.
+    explicit ring_reader(arena const& memory);
+
     // Copies what is new, oldest first, and moves on. False when a ring has been lapped: nothing
     // is read; skip_to_now() and look at the state.
     bool read(std::vector<record_copy>& into);
@@ -44,7 +48,7 @@ class ring_reader
     void move(std::uint32_t ring, std::uint64_t to);
 
     arena const& memory_;
-    std::uint32_t reader_;
+    std::optional<std::uint32_t> reader_;
     std::uint64_t newest_ = 0;
     std::vector<std::uint64_t> next_; // per ring: the number of the next record
 };
