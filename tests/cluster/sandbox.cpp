@@ -43,6 +43,7 @@ std::optional<std::uint32_t> limit_of(std::uint32_t seat, std::string_view limit
 struct room : covey::state
 {
     covey::map<std::uint64_t, std::uint64_t> rows{*this, "rows", covey::capacity{wanted_rows()}};
+    covey::lock night_job{*this, "night_job"};
 };
 
 // So that a test knows it is inside the handler.
@@ -100,6 +101,15 @@ http::response crash(covey::worker<room>& worker, http::request const& asked)
     if (how == "throw")
         net::post(worker.get_executor(), [] { throw std::runtime_error{"on purpose"}; });
     return http::text("still here");
+}
+
+// Holds the lock from now on, as long as this worker lives.
+http::response hold(covey::worker<room>& worker)
+{
+    static std::optional<covey::lock::hold> held;
+    if (!held)
+        held = worker.state().night_job.try_hold();
+    return http::text(held ? std::to_string(::getpid()) : "somebody else's");
 }
 
 // Keeps ?mib= of memory from now on, and uses it.
@@ -216,6 +226,7 @@ int main(int argc, char** argv)
                    [&worker](http::request const& asked) { return crash(worker, asked); });
         worker.get("/spin", spin);
         worker.get("/grow", grow);
+        worker.get("/hold", [&worker](http::request const&) { return hold(worker); });
         worker.get("/poison", [&](http::request const&) {
             auto const done = worker.state().rows.update(7, [](auto const&) {
                 std::abort(); // holding the lock

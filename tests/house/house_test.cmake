@@ -22,6 +22,9 @@ function(good_tree)
     "// no pthread_mutex_destroy and no CMSG_ here; [brackets; and \\ too]\n")
   file(WRITE ${tree}/master/seat.hpp "#pragma once\n")
   file(WRITE ${tree}/worker/http/router.hpp "#pragma once\n#include \"../runtime.hpp\"\n")
+  file(WRITE ${tree}/tools/CMakeLists.txt "add_executable(ctl ctl/main.cpp)\n")
+  file(WRITE ${tree}/tools/ctl/main.cpp
+    "#include \"table.hpp\"\n#include <covey/protocol/channel.hpp>\n#include <CLI/CLI.hpp>\n")
   file(WRITE ${tree}/tests/shm/map.test.cpp "auto x = CMSG_SPACE(4);\n")
   file(WRITE ${tree}/examples/hello.cpp "#include <covey/covey.hpp>\n")
   file(WRITE ${tree}/docs/page.md
@@ -71,12 +74,17 @@ layers(protocol/codec.cpp "#include <covey/shm/map.hpp>\n"
   "includes shm/map.hpp, which protocol may not see")
 layers(worker/worker.hpp "#pragma once\n#include <covey/cluster.hpp>\n"
   "includes cluster.hpp, which worker may not see")
+layers(tools/ctl/main.cpp "#include <covey/master/master.hpp>\n"
+  "includes master/master.hpp, which tools may not see")
+layers(tools/ctl/main.cpp "#include \"../../worker/runtime.hpp\"\n"
+  "includes worker/runtime.hpp, which tools may not see")
+layers(tools/ctl/table.hpp "#pragma once\n#include <CLI/CLI.hpp>\n" "includes CLI/ in a header")
 foreach(library boost/beast/http.hpp spdlog/spdlog.h CLI/CLI.hpp msgpack.hpp)
   layers(worker/http/router.hpp "#pragma once\n#include <${library}>\n" "includes")
 endforeach()
 layers(cluster.hpp "#pragma once\n#include <CLI/CLI.hpp>\n" "includes CLI/ in a header")
 layers(shm/map.cpp "#include <msgpack/object.hpp>\n"
-  "includes msgpack, which only protocol/codec.cpp and datum_codec.cpp may")
+  "includes msgpack, which only the codecs of protocol and of snapshots may")
 layers(protocol/channel.cpp "int n = CMSG_LEN(4);\n" "uses a CMSG_ macro")
 layers(tests/shm/map.test.cpp "int n = pthread_mutex_destroy(&m);\n" "destroys a mutex")
 layers(examples/hello.cpp "#include <covey/protocol/detail/ancillary.hpp>\n"

@@ -1,13 +1,15 @@
 # layers: who may include whom, and which libraries stay inside which files.
 #   cmake -DROOT=<tree> -P layers.cmake
 # One row a room: the includes its files may name beside their own. master and worker never see
-# each other: all they say to one another is a message or a field.
+# each other: all they say to one another is a message or a field. Tools see what those see that
+# stand outside of a cluster: its control socket and its segment.
 include(${CMAKE_CURRENT_LIST_DIR}/source_files.cmake)
 
 set(may_include_protocol "")
 set(may_include_shm      protocol/handle.hpp)
 set(may_include_worker   protocol/ shm/)
 set(may_include_master   protocol/ shm/)
+set(may_include_tools    protocol/ shm/)
 set(may_include_roof     protocol/ shm/ worker/ master/)
 
 # Libraries behind our own headers: in .cpp files of the rooms only.

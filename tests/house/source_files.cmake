@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 set(house_folders protocol shm worker master tests bench examples tools cmake docs .ci)
-set(house_rooms protocol shm worker master)
+set(house_rooms protocol shm worker master tools)
 
 function(source_files out)
   cmake_parse_arguments(arg "" "ROOT" "NAMES" ${ARGN})
