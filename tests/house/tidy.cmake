@@ -3,11 +3,13 @@
 # In code: lines of at most 100 characters, no tabs, nothing left to do, no path of one machine, at
 # most 500 lines a file. Headers have #pragma once. A .cpp that no CMakeLists.txt names is a test
 # that exists and does not run: that fails too. In pages: no link to a file that is not there.
+# Anywhere: no mark of a merge that was not resolved.
 include(${CMAKE_CURRENT_LIST_DIR}/source_files.cmake)
 
 set(lines_max 500)
 string(REPEAT "[^\n]" 101 too_long)
 set(left_to_do "(^|[^A-Za-z0-9_])(TODO|FIXME|XXX)($|[^A-Za-z0-9_])")
+set(merge_mark "(^|\n)(<<<<<<<|[|][|][|][|][|][|][|]|=======|>>>>>>>)( |\n|$)")
 set(machine_path "(^|[^A-Za-z0-9_.}/-])/(work|home/[a-z]+|tmp/build[^/]*)/")
 
 # first_match(<text> <regex> <out>): the number of the first line with a match, 0 if there is none.
@@ -31,6 +33,14 @@ function(check file text regex what)
   if(line)
     report(${file}:${line} "${what}")
   endif()
+endfunction()
+
+# The text of a file without the characters that have a meaning in CMake's lists and patterns and
+# none in the rules.
+function(plain_text file out)
+  file(READ ${ROOT}/${file} text)
+  string(REGEX REPLACE "[][;\\\\]" "_" text "${text}")
+  set(${out} "${text}" PARENT_SCOPE)
 endfunction()
 
 # Whether a CMakeLists.txt of the file's folder or above names it: by its path from there, with or
@@ -90,6 +100,14 @@ foreach(file ${files})
   if(file MATCHES "\\.cpp$")
     check_named(${file})
   endif()
+endforeach()
+
+source_files(mergeable ROOT ${ROOT}
+  NAMES *.hpp *.cpp *.cmake *.txt *.md *.json *.patch *.py *.js *.css *.html *.sh .clang-*
+    dev run bare-debian)
+foreach(file ${mergeable})
+  plain_text(${file} text)
+  check(${file} "${text}" "${merge_mark}" "a merge that was not resolved")
 endforeach()
 
 source_files(pages ROOT ${ROOT} NAMES *.md)
