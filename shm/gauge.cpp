@@ -15,6 +15,12 @@ void gauge::add(std::int64_t much)
                                   static_cast<std::uint64_t>(much)));
 }
 
+void gauge::subtract(std::int64_t much)
+{
+    set(static_cast<std::int64_t>(static_cast<std::uint64_t>(share()) -
+                                  static_cast<std::uint64_t>(much)));
+}
+
 void gauge::set(std::int64_t share)
 {
     auto& me = who();

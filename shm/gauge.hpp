@@ -21,9 +21,10 @@ class gauge : public field
 
     gauge(state& owner, std::string name);
 
-    // To this worker's share; negative numbers take away. One relaxed store: no locked instruction.
+    // To this worker's share; negative numbers take away. Wraps at 64 bits. One relaxed store: no
+    // locked instruction.
     void add(std::int64_t much = 1);
-    void subtract(std::int64_t much = 1) { add(-much); }
+    void subtract(std::int64_t much = 1);
     void set(std::int64_t share);
 
     std::int64_t share() const; // this worker's

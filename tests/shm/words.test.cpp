@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <covey/shm/counter.hpp>
 #include <covey/shm/extreme.hpp>
 #include <covey/shm/gauge.hpp>
 #include <covey/shm/histogram.hpp>
@@ -56,6 +57,29 @@ TEST_CASE("a gauge sums the shares, and a dead worker's is taken back")
     die(all, 1);
     CHECK(one->view.in_flight.get() == 3);
     CHECK(all.join(1)->view.in_flight.share() == 0);
+}
+
+TEST_CASE("what is added to a counter or a gauge beyond 64 bits wraps round, and comes back")
+{
+    struct sums : covey::state
+    {
+        covey::counter hits{*this, "hits"};
+        covey::gauge level{*this, "level"};
+    };
+    covey::test::test_segment<sums> all{2};
+    auto const one = all.join(0);
+    auto const two = all.join(1);
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    constexpr auto least = std::numeric_limits<std::int64_t>::min();
+    CHECK(one->view.hits.add(most) == most);
+    CHECK(one->view.hits.add(1) == least);
+    CHECK(two->view.hits.add(-1) == most); // over the blocks as within one
+    one->view.level.set(most);
+    two->view.level.add(1);
+    CHECK(one->view.level.get() == least);
+    two->view.level.subtract(least);
+    CHECK(two->view.level.share() == least + 1);
+    CHECK(one->view.level.get() == 0);
 }
 
 TEST_CASE("a maximum and a minimum are of all workers, the dead ones too, until they are reset")
