@@ -23,6 +23,7 @@ namespace covey {
 template <class Key, detail::body Body>
 class map<Key, Body> : public field
 {
+    static_assert(detail::check_key<Key>());
     using type = detail::body_type<Body>;
 
   public:
@@ -209,7 +210,6 @@ class map<Key, Body> : public field
     static field_description describe(std::string name, covey::capacity rows, room pool,
                                       retention keep)
     {
-        detail::check_key<Key>();
         field_description out{.name = std::move(name),
                               .kind = field_kind::map,
                               .key_type = detail::shared_type<Key>::name(),

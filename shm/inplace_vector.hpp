@@ -19,7 +19,9 @@ class inplace_vector
 {
   public:
     static_assert(N >= 1 && N <= 65'535, "inplace_vector<T, N> holds 1 to 65535 values");
-    static_assert(std::is_trivially_copyable_v<T>, "what a row holds is copied as bytes");
+    static_assert(
+        std::is_trivially_copyable_v<T>,
+        "what an inplace_vector holds is copied as bytes: no std::string, no std::vector");
     using value_type = T;
 
     constexpr inplace_vector() = default;

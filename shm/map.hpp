@@ -10,6 +10,7 @@
 #pragma once
 
 #include "field.hpp"
+#include "refusal.hpp"
 #include "retention.hpp"
 #include "row.hpp"
 #include "table.hpp"
@@ -58,6 +59,8 @@ struct key_argument<text<N>>
 template <class Key, class Row>
 class map : public field
 {
+    static_assert(detail::check_key<Key>() && detail::check_row<Row>());
+
   public:
     using change = map_change<Key, Row>;
     using argument = key_argument<Key>;
@@ -218,8 +221,6 @@ class map : public field
 
     static field_description describe(std::string name, covey::capacity room, retention keep)
     {
-        detail::check_key<Key>();
-        detail::check_row<Row>();
         return {.name = std::move(name),
                 .kind = field_kind::map,
                 .key_type = detail::shared_type<Key>::name(),

@@ -12,6 +12,7 @@
 
 #include "field.hpp"
 #include "fifo.hpp"
+#include "refusal.hpp"
 #include "row.hpp"
 #include "written.hpp"
 
@@ -55,6 +56,8 @@ struct popped
 template <class Row>
 class queue : public field
 {
+    static_assert(detail::check_row<Row>());
+
   public:
     using change = queue_change;
     using item = leased_item<Row>;
@@ -134,7 +137,6 @@ class queue : public field
 
     static field_description describe(std::string name, covey::capacity room)
     {
-        detail::check_row<Row>();
         return {.name = std::move(name),
                 .kind = field_kind::queue,
                 .row_type = detail::shared_type<Row>::name(),

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "field.hpp"
+#include "refusal.hpp"
 #include "row.hpp"
 #include "row_lanes.hpp"
 #include "written.hpp"
@@ -23,6 +24,8 @@ namespace covey {
 template <class Row>
 class ring : public field
 {
+    static_assert(detail::check_row<Row>());
+
   public:
     using change = ring_change<Row>;
 
@@ -75,7 +78,6 @@ class ring : public field
 
     static field_description describe(std::string name, covey::capacity room)
     {
-        detail::check_row<Row>();
         return {.name = std::move(name),
                 .kind = field_kind::ring,
                 .row_type = detail::shared_type<Row>::name(),

@@ -2,8 +2,9 @@
 //
 // Numbers, bool, enums, text<N>, bytes<N>, std::array, inplace_vector<T, N> and std::optional of
 // these, and structs of these that are described with BOOST_DESCRIBE_STRUCT, one in the other.
-// Anything else is refused at compile time. A type's name tells all of its layout to whoever reads
-// a segment without the program's headers: members lie one after the other, each aligned to itself.
+// Anything else is refused at compile time (refusal.hpp). A type's name tells all of its layout to
+// whoever reads a segment without the program's headers: members lie one after the other, each
+// aligned to itself.
 #pragma once
 
 #include "bytes.hpp"
@@ -26,34 +27,32 @@
 
 namespace covey::detail {
 
+// Descriptors of a struct's members, as a list; an empty one of what is not described.
 template <class T>
-struct shared_type
+auto described_members()
 {
-    // A described struct, or nothing that can be shared.
-    static constexpr bool described = boost::describe::has_describe_members<T>::value;
+    if constexpr (boost::describe::has_describe_members<T>::value)
+        return boost::describe::describe_members<T, boost::describe::mod_any_access>{};
+    else
+        return boost::mp11::mp_list<>{};
+}
+template <class T>
+using members_of = decltype(described_members<T>());
 
-    static constexpr bool allowed()
-    {
-        if constexpr (!described || !std::is_trivially_copyable_v<T> ||
-                      !std::is_default_constructible_v<T>)
-            return false;
-        else {
-            bool every = boost::mp11::mp_empty<
-                boost::describe::describe_bases<T, boost::describe::mod_any_access>>::value;
-            boost::mp11::mp_for_each<members>([&](auto member) {
-                every = every && shared_type<member_type<decltype(member)>>::allowed();
-            });
-            return every;
-        }
-    }
+template <class T, class Descriptor>
+using member_type = std::remove_cvref_t<decltype(std::declval<T&>().*Descriptor::pointer)>;
+
+template <class T>
+struct shared_type // a described struct
+{
     static constexpr bool key() { return false; } // padding and floats make equality doubtful
     static void store(T const& value, unsigned char* bytes)
     {
-        boost::mp11::mp_for_each<members>([&](auto member) {
+        boost::mp11::mp_for_each<members_of<T>>([&](auto member) {
             auto const& part = value.*member.pointer;
             auto const offset = reinterpret_cast<unsigned char const*>(&part) -
                                 reinterpret_cast<unsigned char const*>(&value);
-            shared_type<member_type<decltype(member)>>::store(part, bytes + offset);
+            shared_type<member_type<T, decltype(member)>>::store(part, bytes + offset);
         });
     }
 
@@ -64,8 +63,8 @@ struct shared_type
         std::string out = "{";
         T const probe{};
         std::size_t end = 0;
-        boost::mp11::mp_for_each<members>([&](auto member) {
-            using type = member_type<decltype(member)>;
+        boost::mp11::mp_for_each<members_of<T>>([&](auto member) {
+            using type = member_type<T, decltype(member)>;
             if (out.size() > 1)
                 out += ",";
             out += std::string{member.name} + ":" + shared_type<type>::name();
@@ -83,25 +82,11 @@ struct shared_type
             throw std::invalid_argument{"a row " + out + "} has more members than are described"};
         return out + "}";
     }
-
-  private:
-    template <class U>
-    static auto members_of()
-    {
-        if constexpr (boost::describe::has_describe_members<U>::value)
-            return boost::describe::describe_members<U, boost::describe::mod_any_access>{};
-        else
-            return boost::mp11::mp_list<>{};
-    }
-    using members = decltype(members_of<T>());
-    template <class Descriptor>
-    using member_type = std::remove_cvref_t<decltype(std::declval<T&>().*Descriptor::pointer)>;
 };
 
 template <class T>
 requires(std::is_arithmetic_v<T>) struct shared_type<T>
 {
-    static constexpr bool allowed() { return sizeof(T) <= 8; } // no long double
     static void store(T value, unsigned char* bytes) { std::memcpy(bytes, &value, sizeof value); }
     static constexpr bool key() { return std::is_integral_v<T>; }
     static std::string name()
@@ -118,7 +103,6 @@ requires(std::is_arithmetic_v<T>) struct shared_type<T>
 template <class T>
 requires(std::is_enum_v<T>) struct shared_type<T>
 {
-    static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
     static void store(T value, unsigned char* bytes) { std::memcpy(bytes, &value, sizeof value); }
     // With its enumerators when they are described (BOOST_DESCRIBE_ENUM).
@@ -140,7 +124,6 @@ requires(std::is_enum_v<T>) struct shared_type<T>
 template <std::size_t N>
 struct shared_type<text<N>>
 {
-    static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
     static void store(text<N> const& value, unsigned char* bytes)
     {
@@ -152,7 +135,6 @@ struct shared_type<text<N>>
 template <std::size_t N>
 struct shared_type<bytes<N>>
 {
-    static constexpr bool allowed() { return true; }
     static constexpr bool key() { return true; }
     static void store(bytes<N> const& value, unsigned char* bytes)
     {
@@ -164,7 +146,6 @@ struct shared_type<bytes<N>>
 template <class T, std::size_t N>
 struct shared_type<inplace_vector<T, N>>
 {
-    static constexpr bool allowed() { return shared_type<T>::allowed(); }
     static constexpr bool key() { return shared_type<T>::key(); }
     static void store(inplace_vector<T, N> const& value, unsigned char* bytes)
     {
@@ -180,10 +161,6 @@ struct shared_type<inplace_vector<T, N>>
 template <class T>
 struct shared_type<std::optional<T>>
 {
-    static constexpr bool allowed()
-    {
-        return shared_type<T>::allowed() && std::is_trivially_copyable_v<std::optional<T>>;
-    }
     static constexpr bool key() { return false; }
     // The value, then whether there is one: so the standard libraries lay it out.
     static void store(std::optional<T> const& value, unsigned char* bytes)
@@ -199,7 +176,6 @@ struct shared_type<std::optional<T>>
 template <class T, std::size_t N>
 struct shared_type<std::array<T, N>>
 {
-    static constexpr bool allowed() { return N > 0 && shared_type<T>::allowed(); }
     static constexpr bool key() { return shared_type<T>::key(); }
     static void store(std::array<T, N> const& value, unsigned char* bytes)
     {
@@ -236,30 +212,6 @@ T from_words(std::uint64_t const* words)
     T value;
     read_words(value, words);
     return value;
-}
-
-template <class T>
-constexpr void check_row()
-{
-    static_assert(shared_type<T>::allowed(),
-                  "a row holds numbers, bool, enums, covey::text<N>, covey::bytes<N>, std::array, "
-                  "covey::inplace_vector<T, N> and std::optional of these, or a struct of these "
-                  "described with BOOST_DESCRIBE_STRUCT; no pointers, references, std::string, "
-                  "std::vector or long double; a covey::string<N> or covey::blob<N> is the whole "
-                  "row of a map or a value, by <covey/shm/blob_map.hpp> or "
-                  "<covey/shm/blob_value.hpp>");
-    static_assert(alignof(T) <= 8, "a row is aligned to 8 bytes at most");
-    static_assert(sizeof(T) <= 65'536, "a row has 64 KiB at most");
-}
-
-template <class T>
-constexpr void check_key()
-{
-    check_row<T>();
-    static_assert(shared_type<T>::key(),
-                  "a key is an integer, an enum, covey::text<N>, covey::bytes<N>, or std::array or "
-                  "covey::inplace_vector<T, N> of these");
-    static_assert(sizeof(T) <= 216, "a key has 216 bytes at most: it travels in every change");
 }
 
 } // namespace covey::detail

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "field.hpp"
+#include "refusal.hpp"
 #include "row.hpp"
 #include "table.hpp"
 #include "written.hpp"
@@ -19,6 +20,8 @@ namespace covey {
 template <class Row>
 class value : public field
 {
+    static_assert(detail::check_row<Row>());
+
   public:
     using change = value_change<Row>;
 
@@ -89,7 +92,6 @@ class value : public field
 
     static field_description describe(std::string name, Row const& first)
     {
-        detail::check_row<Row>();
         field_description out{.name = std::move(name),
                               .kind = field_kind::value,
                               .row_type = detail::shared_type<Row>::name(),
