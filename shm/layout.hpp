@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace covey::shm {
 
@@ -26,8 +27,11 @@ inline constexpr std::size_t transaction_rows_max = 16;
 
 using word = std::atomic<std::uint64_t>;
 using half_word = std::atomic<std::uint32_t>;
-static_assert(word::is_always_lock_free && half_word::is_always_lock_free);
+static_assert(word::is_always_lock_free && half_word::is_always_lock_free &&
+              std::atomic<std::int64_t>::is_always_lock_free &&
+              std::atomic_ref<std::uint64_t>::is_always_lock_free);
 static_assert(sizeof(word) == 8 && sizeof(half_word) == 4);
+static_assert(std::atomic_ref<std::uint64_t>::required_alignment == alignof(word));
 
 // One bit a block.
 struct alignas(line_bytes) block_set
@@ -56,8 +60,12 @@ struct header
     alignas(line_bytes) word turn;     // passes << 32 | block + 1: who accepts; below 0: nobody
     alignas(line_bytes) word repairs;  // how many there were; the last 64 are in the repair log
 };
-static_assert(offsetof(header, revision) % line_bytes == 0);
-static_assert(sizeof(header) <= 4096);
+// By these a segment of any version is told from other files, and from one of another version.
+static_assert(offsetof(header, magic) == 0 && offsetof(header, layout_version) == 8 &&
+              offsetof(header, line) == 12 && offsetof(header, bytes) == 16 &&
+              offsetof(header, fingerprint) == 24);
+static_assert(offsetof(header, revision) == 2 * line_bytes);
+static_assert(sizeof(header) == 7 * line_bytes);
 
 // What a writer is about to do, so that whoever finds it dead can finish it or take it back.
 // `state` is the last store of arming and the first of disarming.
@@ -131,6 +139,7 @@ struct transaction_block
     word count;     // of entries
     transaction_entry entries[transaction_rows_max];
 };
+static_assert(sizeof(transaction_block) == 14 * line_bytes);
 
 // One worker's place.
 struct worker_block
@@ -245,5 +254,12 @@ struct repair_record
     word when;   // of the record; nanoseconds of the wall clock
 };
 static_assert(sizeof(repair_record) == line_bytes);
+
+// Each lies in memory as C would have it, whichever compiler has made the program.
+template <class... Structures>
+inline constexpr bool are_plain = (std::is_standard_layout_v<Structures> && ...);
+static_assert(are_plain<header, block_set, intent, transaction_entry, transaction_block,
+                        worker_block, record, shard_block, clock_block, queue_block, lane_head,
+                        cell_head, chunk_head, repair_record>);
 
 } // namespace covey::shm
