@@ -276,7 +276,7 @@ TEST_CASE("a value replaced again and again leaves nothing behind", "[crash]")
         return covey::shm::count_chunks_in_use(memory, memory.places().fields[rows.index()]);
     };
     auto const source = patterned(seed, 1'000);
-    auto const replacements = covey::test::times<std::uint32_t>(100'000, 1'000'000);
+    constexpr std::uint32_t replacements = 1'000'000;
     std::uint32_t full = 0;
     for (std::uint32_t i = 0; i != replacements; ++i) {
         auto const done = rows.put(i % 3, {source.data(), random() % 1'001});

@@ -26,8 +26,9 @@ struct tally
     std::uint64_t violations = 0;
 };
 
-// A world in which block 0 stands before an operation, led by the test, and block 1 sleeps. Every
-// run starts here, so that every run takes the same way.
+// A world in which block 0 stands before an operation, led by the test, and block 1 sleeps; block 2
+// is there for whoever wants another writer. Every run starts here, so that every run takes the
+// same way.
 struct scene
 {
     explicit scene(operation const& op)
@@ -44,7 +45,7 @@ struct scene
                                                              [&] { op.run(victim->view); });
     }
 
-    cluster world{2};
+    cluster world{3};
     std::unique_ptr<member> survivor;
     std::unique_ptr<covey::subscription> changes;
     int told = 0;
@@ -103,6 +104,14 @@ void die_at(operation const& op, expectation const& expected, std::vector<std::u
     while (!changes->arm());
     check(told == own + (done ? 1 : 0), "not announced exactly once");
 
+    // The log tells this death, and once.
+    auto const log = world.memory.repairs();
+    check(log.size() <= repairs + 1, "one death is told as several repairs");
+    if (log.size() > repairs && log.back().was_writing)
+        check(log.back().dead_pid == child->pid() && log.back().block == 0 &&
+                  log.back().committed == done,
+              "the log tells of another death");
+
     // Capacity N is N still, and the block can be used again.
     world.memory.open_block(0, {.pid = ::getpid(), .id = 3, .generation = 1});
     auto const again = world.join(0);
@@ -134,4 +143,33 @@ TEST_CASE("a worker killed at any instruction of an operation leaves it done or 
             CHECK(count.rolled_back > 0);
             CHECK(count.violations == 0);
         }
+}
+
+TEST_CASE("a worker killed at any instruction of a write leaves a sleeper whom the next write of "
+          "another worker wakes, before anybody repairs",
+          "[crash]")
+{
+    auto const& op = operations.front();
+    auto const way = scene{op}.child->record();
+    std::size_t rung_already = 0;
+    std::size_t violations = 0;
+    for (std::size_t number = 0; number != way.size(); ++number) {
+        scene run{op};
+        run.child->go(way, number);
+        run.child->kill();
+        pollfd waits{.fd = run.changes->doorbell(), .events = POLLIN, .revents = 0};
+        rung_already += ::poll(&waits, 1, 0) == 1;
+        auto const writer = run.world.join(2);
+        CHECK(writer->view.best.put({7, 7}).stored()); // another lock than the dead one's
+        bool const woken = ::poll(&waits, 1, 0) == 1;
+        violations += !woken;
+        INFO("killed at " << number << ": the next write wakes nobody");
+        CHECK(woken);
+        run.changes->dispatch();
+        CHECK(run.told >= 1);
+    }
+    std::cout << "sleepers: kills " << way.size() << ", rung already " << rung_already
+              << ", violations " << violations << "\n";
+    CHECK(rung_already > 0);
+    CHECK(rung_already < way.size());
 }

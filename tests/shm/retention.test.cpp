@@ -5,11 +5,19 @@
 #include "support/test_segment.hpp"
 #include "support/wait_until.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <covey/shm/expiry.hpp>
+#include <covey/shm/inspect.hpp>
 #include <covey/shm/map.hpp>
 #include <covey/shm/value.hpp>
+#include <map>
+#include <numeric>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 
 using covey::change_kind;
 using covey::erase_result;
@@ -79,6 +87,32 @@ TEST_CASE("a row whose time is over is not there, whoever looks and however")
     }) == put_result::unchanged);
     CHECK(sessions.add("brief", 9) == put_result::stored);
     CHECK(two->view.sessions.get("brief") == 9);
+}
+
+TEST_CASE("a row is there until its time is over and not afterwards, though nobody sweeps")
+{
+    cluster all{2};
+    auto const one = all.join(0);
+    auto const two = all.join(1);
+    constexpr std::uint64_t lives = 30'000'000; // nanoseconds
+    auto const before = covey::shm::coarse_now();
+    REQUIRE(one->view.sessions.put("a", 1, std::chrono::nanoseconds{lives}).stored());
+    auto const after = covey::shm::coarse_now();
+    std::uint64_t in_time = 0;
+    for (;;) {
+        auto const asked = covey::shm::coarse_now();
+        bool const there = two->view.sessions.contains("a");
+        if (covey::shm::coarse_now() < before + lives) {
+            REQUIRE(there);
+            ++in_time;
+        }
+        if (asked < after + lives)
+            continue;
+        REQUIRE_FALSE(there);
+        break;
+    }
+    CHECK(in_time > 0);
+    CHECK(one->view.sessions.size() == 1); // nobody has swept
 }
 
 TEST_CASE("whoever sweeps announces each row that is over once")
@@ -151,6 +185,10 @@ TEST_CASE("a full map does what its retention says, and nothing more")
     CHECK(view.sessions.put("more", 1) == put_result::stored);
     CHECK(view.sessions.put("and more", 1) == put_result::full);
     CHECK(view.sessions.size() == room);
+    for (std::uint32_t i = 0; i != room; ++i) {
+        CHECK(view.sessions.contains(std::to_string(i)) == (i != 3));
+        CHECK(view.plain.get(i) == i);
+    }
 }
 
 TEST_CASE("rows that are asked for stay when others make room")
@@ -210,4 +248,76 @@ TEST_CASE("a time to live is refused by a map that does not expire, and retentio
           "map plain u32 -> i64, capacity 8\n"
           "map sessions text<8> -> i64, capacity 8, expires, expires to make room\n"
           "map cache u32 -> i64, capacity 8, expires, evicts\n");
+}
+
+TEST_CASE("a touch that meets the end of a row's time is in time or too late, never both",
+          "[threads]")
+{
+    constexpr std::uint32_t rows = 64;
+    struct brief : covey::state
+    {
+        covey::map<std::uint32_t, std::int64_t> map{
+            *this, "map", covey::capacity{rows}, {.expires = true, .full = when_full::expire_only}};
+    };
+    auto const seed = covey::test::seed();
+    CAPTURE(seed);
+    std::mt19937_64 random{seed};
+    covey::test::test_segment<brief> all{4};
+    auto const me = all.join(0);
+    covey::subscription changes{me->who};
+    std::map<std::uint32_t, int> expired;
+    changes.on_change(me->view.map, [&](auto const& told) {
+        expired[told.key] += told.kind == change_kind::expire;
+    });
+    auto const seen = covey::inspect::open(all.memory.lend_read_only());
+    int in_time = 0;
+    int too_late = 0;
+    for (int round = 0; round != 30; ++round) {
+        expired.clear();
+        for (std::uint32_t key = 0; key != rows; ++key)
+            REQUIRE(
+                me->view.map.put(key, 1, std::chrono::milliseconds{1 + random() % 12}).stored());
+        std::array<put_result, rows> touched{};
+        std::atomic<bool> done{false};
+        std::thread toucher{[&, wait = random() % 12'000'000, from = random()] {
+            auto const it = all.join(1);
+            auto const start = covey::shm::coarse_now() + wait;
+            while (covey::shm::coarse_now() < start)
+                std::this_thread::yield();
+            for (std::uint32_t i = 0; i != rows; ++i) {
+                auto const key = static_cast<std::uint32_t>((from + i) % rows);
+                touched[key] = it->view.map.touch(key, 1h);
+            }
+            done = true;
+        }};
+        std::vector<std::thread> sweepers;
+        for (std::uint32_t block = 2; block != 4; ++block)
+            sweepers.emplace_back([&, block] {
+                auto const it = all.join(block);
+                while (!done)
+                    it->view.map.expire(3);
+            });
+        toucher.join();
+        for (auto& one : sweepers)
+            one.join();
+        me->view.map.expire(); // what is over for everybody was over for the touch
+        changes.dispatch();
+        for (std::uint32_t key = 0; key != rows; ++key) {
+            auto const found = seen.get(0, std::to_string(key));
+            bool const there = found.result == covey::reading::found;
+            if (touched[key] == put_result::stored) {
+                ++in_time;
+                CHECK((there && found.entry.lives > 59min && expired[key] == 0));
+            } else {
+                ++too_late;
+                CHECK(touched[key] == put_result::missing);
+                CHECK((!there && expired[key] == 1));
+            }
+            me->view.map.erase(key);
+        }
+        changes.dispatch();
+    }
+    CHECK(in_time > 0);
+    CHECK(too_late > 0);
+    CHECK(covey::test::fsck(all.memory, 0) == "");
 }
