@@ -4,6 +4,7 @@
 #include "error.hpp"
 #include "recovery.hpp"
 
+#include <algorithm>
 #include <boost/system/system_error.hpp>
 #include <cstring>
 #include <fcntl.h>
@@ -168,13 +169,14 @@ std::vector<memory_part> inspect::memory() const
         {"header", 0},
         {"schema", places.schema_text},
         {"blocks", places.worker_blocks},
+        {"transactions", places.transactions},
         {"cursors", places.cursors},
         {"repair log", places.repair_log},
-        {"transactions", places.transactions},
         {"rings of changes", places.rings},
     };
     for (std::size_t i = 0; i != places.fields.size(); ++i)
         starts.emplace_back("field " + schema_.fields[i].name, places.fields[i].subscribers);
+    std::ranges::sort(starts, {}, &std::pair<std::string, std::uint64_t>::second);
     std::vector<memory_part> out;
     for (std::size_t i = 0; i != starts.size(); ++i) {
         auto const end = i + 1 == starts.size() ? places.bytes : starts[i + 1].second;

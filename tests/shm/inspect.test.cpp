@@ -217,6 +217,7 @@ TEST_CASE("the parts of a segment's memory are all of it, and as large as its fi
     std::uint64_t of_fields = 0;
     for (auto const& part : seen.memory()) {
         CHECK(part.bytes > 0);
+        CHECK(part.bytes < all.memory.bytes());
         sum += part.bytes;
     }
     for (auto const& field : seen.fields())
