@@ -1,6 +1,7 @@
 #include "conductor.hpp"
 
 #include "allowed_cpus.hpp"
+#include "memory_report.hpp"
 #include "user_names.hpp"
 
 #include <algorithm>
@@ -103,6 +104,7 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
 
 void conductor::start()
 {
+    log::info(memory_report(segment_));
     after([this](time_point now) { supervisor_.start(now); });
 }
 
