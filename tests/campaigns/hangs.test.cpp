@@ -74,19 +74,19 @@ TEST_CASE("a worker that does not come up in time is killed and tried again", "[
         char const* reason;
         std::vector<std::string> words;
     };
-    auto const& [word, reason, words] =
+    auto const late =
         GENERATE(lateness{"silent", "it was not online in time", {}},
                  lateness{"hang", "it was not ready in time", {"--ready-timeout", "2500ms"}});
     start_file const start;
-    auto flags = words;
+    auto flags = late.words;
     flags.insert(flags.end(), {"--restart-limit", "0/1s"}); // as many rounds as there are
     cluster it{SANDBOX, 2, flags, {start.variable(), "SANDBOX_BOOT_TIMEOUT=2500"}};
     for (int round = times(1, 20); round > 0; --round) {
         auto clients = it.one_on_each(2);
-        start.begin(word);
+        start.begin(late.word);
         ::kill(worker_of(ask(clients[0], "GET", "/healthz")), SIGKILL);
-        auto const told = it.times_logged(reason);
-        run.expect(wait_until([&] { return it.times_logged(reason) > told; }), reason);
+        auto const told = it.times_logged(late.reason);
+        run.expect(wait_until([&] { return it.times_logged(late.reason) > told; }), late.reason);
         run.expect(ask(clients[1], "GET", "/healthz").status == 200, "the other one serves");
         start.begin("well");
         clients.clear();

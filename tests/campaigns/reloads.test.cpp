@@ -261,14 +261,14 @@ TEST_CASE("a reload of a program that has become broken leaves the old workers a
     if (long_form())
         faults.push_back({"hang", "it was not ready in time"});
     for (int i = 0; i < times(20, 500); ++i) {
-        auto const& [word, reason] = faults[static_cast<std::size_t>(i) % faults.size()];
-        if (std::string_view{word} == "hang" && i > 50)
+        auto const& one = faults[static_cast<std::size_t>(i) % faults.size()];
+        if (std::string_view{one.word} == "hang" && i > 50)
             continue; // five seconds each
-        start.begin(word);
-        auto const failed = it.times_logged(reason);
+        start.begin(one.word);
+        auto const failed = it.times_logged(one.reason);
         it.process.signal(SIGHUP);
-        run.expect(wait_until([&] { return it.times_logged(reason) > failed; }),
-                   std::string{"the verdict says why: "} + reason);
+        run.expect(wait_until([&] { return it.times_logged(one.reason) > failed; }),
+                   std::string{"the verdict says why: "} + one.reason);
         run.expect(wait_until([&] { return it.workers() == before; }), "the old workers stay");
         for (auto& each : clients)
             run.expect(ask(each, "GET", "/healthz").status == 200, "their connections too");

@@ -31,7 +31,7 @@ TEST_CASE("a worker closes what is no connection and serves on", "[fault]")
         auto [theirs, client] = http_client::tcp_pair();
         REQUIRE(arrivals.take(std::move(theirs)));
         auto const base = test::descriptor_count();
-        auto const is_served = [&] {
+        auto const is_served = [&, &client = client] {
             client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
             auto const answered = server.load().requests + 1;
             return run_until(loop, [&] { return server.load().requests == answered; }) &&

@@ -63,7 +63,7 @@ void same_rows(inspect const& seen, covey::map<Key, Row> const& rows)
 {
     std::map<std::string, std::pair<row_value, std::uint64_t>> wanted;
     rows.for_each([&](Key const& key, Row const& row, std::uint64_t revision) {
-        wanted[row_type::to_text(plain(key))] = {plain(row), revision};
+        wanted.emplace(row_type::to_text(plain(key)), std::pair{plain(row), revision});
     });
     auto const found = all_of(seen, rows);
     CHECK(found.size() == wanted.size());
@@ -71,8 +71,8 @@ void same_rows(inspect const& seen, covey::map<Key, Row> const& rows)
         auto const key = row_type::to_text(one.key);
         CAPTURE(key);
         REQUIRE(wanted.contains(key));
-        CHECK(one.row == wanted[key].first);
-        CHECK(one.revision == wanted[key].second);
+        CHECK(one.row == wanted.at(key).first);
+        CHECK(one.revision == wanted.at(key).second);
         auto const alone = seen.get(rows.index(), key);
         CHECK(alone.result == reading::found);
         CHECK(alone.entry.row == one.row);

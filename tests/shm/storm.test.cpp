@@ -273,7 +273,7 @@ void check_rows(campaign& all, std::vector<entry const*> const& entries, standin
         if (one->in == ledger::row)
             histories[one->key].push_back(one->done);
     for (auto& [key, history] : histories) {
-        auto const at_rest = [&](standing const& when, deed what, std::uint64_t time) {
+        auto const at_rest = [key = key](standing const& when, deed what, std::uint64_t time) {
             auto const row = when.rows.find(key);
             event one{.what = what, .called = time, .returned = time + 1};
             if (row != when.rows.end()) {
