@@ -125,7 +125,8 @@ int main(int argc, char** argv)
     return covey::run<office>(argc, argv, options, [](covey::worker<office>& worker) {
         auto& state = worker.state();
         auto const mine = std::make_shared<desk>(worker);
-        worker.on_change(state.jobs, [mine](auto const&) { mine->take_next(); });
+        worker.on_change(state.jobs, [mine](auto const&) { mine->take_next(); },
+                         {.own_changes = true});
         boost::asio::post(worker.get_executor(), [mine] { mine->take_next(); }); // what waits
         worker.on_drain([mine](auto) { mine->close(); });
         worker.post("/jobs", [&state](http::request const& asked) { return add(state, asked); });

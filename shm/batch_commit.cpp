@@ -224,8 +224,10 @@ void batch::fill(changes& what, std::uint64_t revision)
         auto& row = what.rows[i];
         auto rows = what.of[i]->rows;
         row.revision = revision;
-        if (row.kind == intent_kind::erase)
+        if (row.kind == intent_kind::erase) {
+            shard_of(*what.of[i]).removed.store(revision, std::memory_order_release);
             continue;
+        }
         if (row.kind == intent_kind::update)
             rows.note_visit(row.cell);
         rows.fill(row.cell, revision, key_of(*what.of[i]), next_of(*what.of[i]));

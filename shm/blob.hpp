@@ -104,6 +104,14 @@ void assign(Owned& out, std::span<std::byte const> bytes)
     std::copy(bytes.begin(), bytes.end(), grow(out)(bytes.size()).begin());
 }
 
+template <class Owned>
+Owned body_of(std::span<std::byte const> bytes)
+{
+    Owned out;
+    assign(out, bytes);
+    return out;
+}
+
 template <class View>
 std::span<std::byte const> bytes_of(View value)
 {

@@ -24,6 +24,7 @@ class value<Body> : public field
     using view = typename type::view;   // std::string_view, std::span<std::byte const>
     using place = typename type::place; // std::span<char>, std::span<std::byte>
     using change = value_change<owned>;
+    using watching = row_watching<owned>;
 
     value(state& owner, std::string name)
         : field{owner, describe(std::move(name))}
@@ -85,10 +86,22 @@ class value<Body> : public field
     }
 
     // What a subscription calls.
+    static raw_watching raw(watching what)
+    {
+        raw_watching out{
+            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+        if (what.where)
+            out.where = [where = std::move(what.where)](raw_change const& put) {
+                return where(detail::body_of<owned>(put.body));
+            };
+        return out;
+    }
+
     template <class Handler>
     void tell(raw_change const& raw, Handler& handler)
     {
-        change out{.revision = raw.revision, .kind = raw.kind};
+        change out{
+            .revision = raw.revision, .kind = raw.kind, .folded = raw.folded, .resync = raw.resync};
         if (raw.kind == change_kind::put)
             detail::assign(out.after.emplace(), raw.body);
         handler(out);

@@ -4,6 +4,7 @@
 #include "assert.hpp"
 #include "change.hpp"
 #include "state.hpp"
+#include "watching.hpp"
 
 #include <cstdint>
 #include <string>
@@ -23,11 +24,19 @@ struct capacity
 class field
 {
   public:
+    using watching = covey::watching; // what on_change takes; fields with rows have their own
+
     field(field const&) = delete;
     field& operator=(field const&) = delete;
 
     std::string const& name() const { return name_; }
     std::uint32_t index() const { return index_; } // its place in the schema
+
+    // What a subscription calls.
+    static raw_watching raw(covey::watching const& what)
+    {
+        return {.deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+    }
 
   protected:
     // Throws std::invalid_argument on a bad or doubled name.

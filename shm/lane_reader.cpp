@@ -45,7 +45,7 @@ bool lane_reader::copy(std::uint32_t block, std::uint64_t number, lane_batch& in
         into.words.resize(at);
         return false;
     }
-    into.entries.push_back({.revision = revision, .at = at});
+    into.entries.push_back({.revision = revision, .at = at, .block = block});
     return true;
 }
 

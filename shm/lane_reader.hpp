@@ -20,7 +20,8 @@ struct lane_batch
     struct entry
     {
         std::uint64_t revision = 0;
-        std::size_t at = 0; // its row, in `words`
+        std::size_t at = 0;      // its row, in `words`
+        std::uint32_t block = 0; // who appended it
     };
     std::vector<entry> entries;
     std::vector<std::uint64_t> words;

@@ -16,7 +16,7 @@
 namespace covey::shm {
 
 inline constexpr std::uint64_t magic = 0x314d48535945564f; // "OVEYSHM1" in memory
-inline constexpr std::uint32_t layout_version = 6;
+inline constexpr std::uint32_t layout_version = 7;
 inline constexpr std::size_t line_bytes = 64;        // x86-64 and most arm64; compared at attach
 inline constexpr std::size_t ring_records = 4096;    // per block; a power of two
 inline constexpr std::size_t record_bytes_max = 256; // a row that does not fit stays in its cell
@@ -167,6 +167,8 @@ struct worker_block
     // The ring's ends; the records are elsewhere. Written by the worker, or by its repairer.
     alignas(line_bytes) word ring_claimed; // stored before a record is overwritten
     word ring_tail;                        // stored after: records below are whole
+    // While the worker appends to a ring: what it appends is newer than this - 1; 0: it does not.
+    word appending;
 };
 static_assert(sizeof(worker_block) == 5 * line_bytes);
 
@@ -193,6 +195,7 @@ struct shard_block
                                        // has to free (chunk_pool.hpp)
     word chunk_in_doubt;               // the one it was at
     word transaction; // who is at one here (block + 1) << 48 | operation; 0: nobody
+    word removed; // revision of the newest removal here, or of one that was begun and taken back
 };
 static_assert(sizeof(shard_block) == 2 * line_bytes);
 

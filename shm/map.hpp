@@ -16,6 +16,7 @@
 #include "table.hpp"
 #include "written.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <stdexcept>
@@ -63,6 +64,7 @@ class map : public field
 
   public:
     using change = map_change<Key, Row>;
+    using watching = map_watching<Key, Row>;
     using argument = key_argument<Key>;
 
     map(state& owner, std::string name, covey::capacity room, retention keep = {})
@@ -202,10 +204,31 @@ class map : public field
     }
 
     // What a subscription calls.
+    static raw_watching raw(watching what)
+    {
+        raw_watching out{
+            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+        if (what.key)
+            out.key = [wanted = key_words(*what.key)](std::uint64_t const* key) {
+                return std::equal(wanted.begin(), wanted.end(), key);
+            };
+        else if constexpr (requires { what.prefix; })
+            if (!what.prefix.empty())
+                out.key = [prefix = std::move(what.prefix)](std::uint64_t const* key) {
+                    return detail::from_words<Key>(key).view().starts_with(prefix);
+                };
+        if (what.where)
+            out.where = [where = std::move(what.where)](raw_change const& put) {
+                return where(detail::from_words<Key>(put.key), detail::from_words<Row>(put.row));
+            };
+        return out;
+    }
+
     template <class Handler>
     void tell(raw_change const& raw, Handler& handler)
     {
-        change out{.revision = raw.revision, .kind = raw.kind};
+        change out{
+            .revision = raw.revision, .kind = raw.kind, .folded = raw.folded, .resync = raw.resync};
         if (raw.kind != change_kind::resync)
             out.key = detail::from_words<Key>(raw.key);
         if (raw.kind == change_kind::put)

@@ -28,6 +28,7 @@ class ring : public field
 
   public:
     using change = ring_change<Row>;
+    using watching = row_watching<Row>;
 
     // `room` is N.
     ring(state& owner, std::string name, covey::capacity room)
@@ -64,10 +65,21 @@ class ring : public field
     std::uint64_t capacity() const { return lanes().capacity(); }
 
     // What a subscription calls.
+    static raw_watching raw(watching what)
+    {
+        raw_watching out{
+            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+        if (what.where)
+            out.where = [where = std::move(what.where)](raw_change const& put) {
+                return where(detail::from_words<Row>(put.row));
+            };
+        return out;
+    }
+
     template <class Handler>
     void tell(raw_change const& raw, Handler& handler)
     {
-        change out{.revision = raw.revision, .kind = raw.kind};
+        change out{.revision = raw.revision, .kind = raw.kind, .resync = raw.resync};
         if (raw.kind == change_kind::put)
             out.after = detail::from_words<Row>(raw.row);
         handler(out);

@@ -53,6 +53,7 @@ bool ring_reader::copy(std::uint32_t ring, std::uint64_t number, record_copy& in
     if (memory_.block(ring).ring_claimed.load(std::memory_order_relaxed) - number > ring_records)
         return false;
     into.revision = words[1];
+    into.ring = ring;
     into.field = static_cast<std::uint32_t>(words[2]);
     into.kind = static_cast<std::uint32_t>(words[2] >> 32) & 0xff;
     into.has_row = (words[2] >> 32 & record_has_row) != 0;

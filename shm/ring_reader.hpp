@@ -20,6 +20,7 @@ namespace covey::shm {
 struct record_copy
 {
     std::uint64_t revision = 0;
+    std::uint32_t ring = 0; // the block that published it
     std::uint32_t field = 0;
     std::uint32_t kind = 0; // change_kind
     bool has_row = false;

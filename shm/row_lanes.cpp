@@ -26,12 +26,16 @@ std::uint64_t row_lanes::append(std::uint64_t const* row)
     auto& lane = memory_->lane(*field_, who_->block);
     auto const number = lane.tail.load(std::memory_order_relaxed);
     auto* const entry = memory_->lane_entry(*field_, who_->block, number);
+    auto& appending = memory_->block(who_->block).appending;
+    auto const last = number == 0 ? 0 : *memory_->lane_entry(*field_, who_->block, number - 1);
+    appending.store(last + 1, std::memory_order_release); // stable_revision.hpp
     auto const revision = memory_->head().revision.fetch_add(1, std::memory_order_acq_rel) + 1;
     lane.claimed.store(number + 1, std::memory_order_release);
     release_fence(); // a reader that sees any of the new body also sees the claim
     store_words(entry, &revision, 1);
     store_words(entry + 1, row, field_->row_words);
     lane.tail.store(number + 1, std::memory_order_release);
+    appending.store(0, std::memory_order_release);
     who_->tell(index_);
     return revision;
 }

@@ -250,6 +250,7 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
     its.limit.store(0, std::memory_order_relaxed);
     its.pid.store(0, std::memory_order_relaxed);
     its.passed_over.store(0, std::memory_order_relaxed);
+    its.appending.store(0, std::memory_order_release); // what it has not appended it never will
     its.open.store(0, std::memory_order_release);
     shm::leave_turns(*memory_, bells, block);
     // It may have died between its commit and its ring, or between passing its turn and ringing.

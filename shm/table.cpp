@@ -421,6 +421,7 @@ written_row table::remove(intent_kind why, std::uint64_t const* key, std::uint64
             chunk_pool{*memory_, *field_, shard_of(hashed)}.begin();
         op.arm(why, where.link, head.next.load(std::memory_order_relaxed), where.cell, owner);
         revision = op.take_revision();
+        shard.removed.store(revision, std::memory_order_release);
         // Before as well: who finds no row twice, and this unchanged, knows that there was none
         // between.
         shard.erasures.fetch_add(1, std::memory_order_acq_rel);

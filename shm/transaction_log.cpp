@@ -266,6 +266,12 @@ bool is_whole(arena const& memory, shard_block const& shard)
            state_in(stamp) == transaction_state::prepared;
 }
 
+bool is_under_way(transaction_block const& shared)
+{
+    auto const state = state_in(shared.stamp.load(std::memory_order_acquire));
+    return state == transaction_state::prepared || state == transaction_state::committed;
+}
+
 bool end_transaction(arena const& memory, std::uint32_t block)
 {
     auto& shared = memory.transaction(block);

@@ -72,6 +72,9 @@ bool settle_transaction(arena const& memory, region where, std::chrono::millisec
 // A load; no lock.
 bool is_whole(arena const& memory, shard_block const& shard);
 
+// Between its preparation and its end: it takes a revision, if it has not, and its records come.
+bool is_under_way(transaction_block const& shared);
+
 // Of a dead block: nothing of its transaction is left to do. False when a shard is locked just now.
 bool end_transaction(arena const& memory, std::uint32_t block);
 

@@ -24,6 +24,7 @@ class value : public field
 
   public:
     using change = value_change<Row>;
+    using watching = row_watching<Row>;
 
     // `first` is what the value is until somebody writes it.
     value(state& owner, std::string name, Row const& first = Row{})
@@ -77,10 +78,22 @@ class value : public field
     }
 
     // What a subscription calls.
+    static raw_watching raw(watching what)
+    {
+        raw_watching out{
+            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+        if (what.where)
+            out.where = [where = std::move(what.where)](raw_change const& put) {
+                return where(detail::from_words<Row>(put.row));
+            };
+        return out;
+    }
+
     template <class Handler>
     void tell(raw_change const& raw, Handler& handler)
     {
-        change out{.revision = raw.revision, .kind = raw.kind};
+        change out{
+            .revision = raw.revision, .kind = raw.kind, .folded = raw.folded, .resync = raw.resync};
         if (raw.kind == change_kind::put)
             out.after = detail::from_words<Row>(raw.row);
         handler(out);

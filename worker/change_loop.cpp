@@ -19,6 +19,7 @@ change_loop::change_loop(net::io_context& loop, subscription& changes,
     , changes_{changes}
     , budget_{budget}
     , bell_{loop.get_executor(), changes.doorbell()}
+    , look_again_{loop}
 {
     changes_.on_own_change([this] { come_round(); });
     wait();
@@ -54,7 +55,14 @@ void change_loop::turn()
             return come_round();
     }
     if (!changes_.arm())
-        come_round();
+        return come_round();
+    if (!changes_.holds_back())
+        return;
+    look_again_.expires_after(subscription::held_back_look);
+    look_again_.async_wait([this](boost::system::error_code stopped) {
+        if (!stopped)
+            come_round();
+    });
 }
 
 // Whether there was something to tell. A handler that throws costs its change and, by way of the

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/shm/subscription.hpp>
 #include <cstdint>
@@ -42,6 +43,7 @@ class change_loop
     subscription& changes_;
     std::chrono::microseconds budget_;
     net::posix::basic_stream_descriptor<net::io_context::executor_type> bell_;
+    net::steady_timer look_again_; // while an ordered watch waits for a change under way
     clock::time_point last_news_ = clock::now();
     std::uint64_t rung_ = 0; // what is read from the eventfd
     std::function<void()> on_ring_;

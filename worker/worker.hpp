@@ -51,14 +51,28 @@ class worker
         runtime_.route(std::move(method), std::move(pattern), std::move(handler));
     }
 
-    // Calls `handler(change)` for every committed change of `field`, this worker's own included,
-    // in the order of revisions; see subscription.hpp for what a change carries and when changes
-    // fold together.
+    // Calls `handler(change)` for committed changes of `field`, in the order of revisions: without
+    // more words for the newest change of each row, by other workers, from now on. `what` says
+    // which rows, how, one's own too, and from when (watching.hpp). For as long as the worker
+    // lives, or until what is returned is ended.
+    //
+    //   worker.on_change(state.scores, handler, {.prefix = "team:", .own_changes = true});
     template <class Field, class Handler>
-    void on_change(Field& field, Handler handler)
+    watch on_change(Field& field, Handler handler, typename Field::watching what = {})
     {
-        runtime_.changes().on_change(field, std::move(handler));
+        return changes().on_change(field, std::move(handler), std::move(what));
     }
+
+    // Calls `handler(batch)` for what each commit changed in these fields, a transaction's rows
+    // together (batch_change.hpp), in the strict order of revisions.
+    template <class Handler, class... Fields>
+    watch on_batch(Handler handler, watching how, Fields&... fields)
+    {
+        return changes().on_batch(std::move(handler), how, fields...);
+    }
+
+    // For change_feed and change_queue; the worker dispatches it.
+    subscription& changes() { return runtime_.changes(); }
 
     // The revision from which on_change tells: what a fresh event_stream knows from.
     std::uint64_t since() { return runtime_.changes().since(); }

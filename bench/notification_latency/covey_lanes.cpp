@@ -127,10 +127,11 @@ void receive(news_worker& worker, run const& made)
 {
     auto const taker = std::make_shared<receiver>(worker, made);
     if (!by_socket(made)) {
-        worker.on_change(worker.state().latest, [taker](covey::value_change<stamp> const& told) {
+        auto const take = [taker](covey::value_change<stamp> const& told) {
             if (told.after)
                 taker->take(*told.after);
-        });
+        };
+        worker.on_change(worker.state().latest, take, {.deliver = covey::delivery::every});
         return;
     }
     worker.on_relayed([taker](covey::relayed_change const& told) {

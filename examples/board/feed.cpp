@@ -37,13 +37,16 @@ void serve_feed(covey::worker<schema>& worker)
         http::event_stream::options{.since = worker.since(),
                                     .snapshot = [&state] { return snapshot(state); }});
 
-    // This worker's own changes and those of all others, in one order.
-    worker.on_change(state.scores, [feed](auto const& change) {
+    // This worker's own changes and those of all others, in one order: their revisions are the
+    // events' ids, which only rise.
+    auto const publish = [feed](auto const& change) {
         if (change.kind == covey::change_kind::resync)
             feed->reset(change.revision);
         else
             feed->publish(told(change.revision, change.key, change.after));
-    });
+    };
+    worker.on_change(state.scores, publish,
+                     {.deliver = covey::delivery::ordered, .own_changes = true});
 
     // The page asks for /events?page: it begins with all scores, and learns who holds its stream
     // (scripts see no header of it).

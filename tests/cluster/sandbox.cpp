@@ -237,9 +237,10 @@ int main(int argc, char** argv)
         worker.get("/flood",
                    [&worker](http::request const& asked) { return flood(worker, asked); });
         auto const told = std::make_shared<std::uint64_t>(0);
-        worker.on_change(worker.state().rows, [&worker, told](auto const&) {
+        auto const note = [&worker, told](auto const&) {
             *told = worker.state().rows.get(1).value_or(0);
-        });
+        };
+        worker.on_change(worker.state().rows, note, {.own_changes = true});
         worker.get("/heard",
                    [&worker, told](http::request const&) { return heard(worker, *told); });
         worker.on_relayed([](covey::relayed_change const&) {});

@@ -142,13 +142,18 @@ TEST_CASE("a change of a value is told with its bytes, once")
     auto const other = all.join(1);
     covey::subscription changes{other->who};
     std::vector<std::pair<std::string, std::optional<std::string>>> told;
-    changes.on_change(other->view.rows,
-                      [&](auto const& one) { told.emplace_back(std::string{one.key}, one.after); });
+    changes.on_change(
+        other->view.rows,
+        [&](auto const& one) { told.emplace_back(std::string{one.key}, one.after); },
+        covey::test::every_change);
     std::vector<std::string> front;
-    changes.on_change(other->view.front, [&](auto const& one) {
-        if (one.after)
-            front.push_back(*one.after);
-    });
+    changes.on_change(
+        other->view.front,
+        [&](auto const& one) {
+            if (one.after)
+                front.push_back(*one.after);
+        },
+        covey::test::every_change);
     me->view.rows.put("a", patterned(1, 5'000));
     me->view.front.put("hello");
     changes.dispatch();
@@ -216,8 +221,9 @@ TEST_CASE("a map that evicts makes room for chunks, too")
     auto& cache = me->view.cache;
     covey::subscription changes{me->who};
     std::size_t evictions = 0;
-    changes.on_change(cache,
-                      [&](auto const& one) { evictions += one.kind == covey::change_kind::evict; });
+    changes.on_change(
+        cache, [&](auto const& one) { evictions += one.kind == covey::change_kind::evict; },
+        covey::test::every_change);
     for (std::uint32_t i = 0; i != 30; ++i)
         CHECK(cache.put(i, patterned(i, 240)).stored());
     auto const done = cache.put(50, patterned(50, 2'400)); // 30 + 10: fits

@@ -104,9 +104,15 @@ struct scene
         fill(survivor->view);
         before = all_of(survivor->view);
         changes = std::make_unique<covey::subscription>(survivor->who);
-        changes->on_change(survivor->view.rows, [this](auto const& one) { note(one.kind); });
-        changes->on_change(survivor->view.cache, [this](auto const& one) { note(one.kind); });
-        changes->on_change(survivor->view.front, [this](auto const& one) { note(one.kind); });
+        changes->on_change(
+            survivor->view.rows, [this](auto const& one) { note(one.kind); },
+            covey::test::every_change);
+        changes->on_change(
+            survivor->view.cache, [this](auto const& one) { note(one.kind); },
+            covey::test::every_change);
+        changes->on_change(
+            survivor->view.front, [this](auto const& one) { note(one.kind); },
+            covey::test::every_change);
         child = std::make_unique<covey::test::stepped_child>([&] { victim = world.join(0); },
                                                              [&] { op.run(victim->view); });
     }

@@ -37,8 +37,8 @@ struct scene
         survivor = world.join(1);
         changes = std::make_unique<covey::subscription>(survivor->who);
         auto const hear = [this](auto const&) { ++told; };
-        changes->on_change(survivor->view.rows, hear);
-        changes->on_change(survivor->view.best, hear);
+        changes->on_change(survivor->view.rows, hear, covey::test::every_change);
+        changes->on_change(survivor->view.best, hear, covey::test::every_change);
         while (!changes->arm())
             changes->dispatch();
         child = std::make_unique<covey::test::stepped_child>([&] { victim = world.join(0); },

@@ -372,7 +372,8 @@ TEST_CASE("a subscriber that does not come round is seen to be behind")
     auto const seen = open(all);
     CHECK(seen.lags().empty());
     covey::subscription listens{other->who};
-    listens.on_change(other->view.people, [](auto const&) {});
+    listens.on_change(
+        other->view.people, [](auto const&) {}, covey::test::every_change);
     for (int i = 0; i != 7; ++i)
         me->view.people.put("k", {});
     auto const lags = seen.lags();

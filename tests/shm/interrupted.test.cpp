@@ -189,16 +189,19 @@ TEST_CASE("a writer held up at any instruction tears no change of a reader that 
             world.memory.memory()->head().secret = fixed_secret;
             reader = world.join(1);
             changes = std::make_unique<covey::subscription>(reader->who);
-            changes->on_change(reader->view.rows, [this](auto const& change) {
-                if (change.kind == covey::change_kind::resync)
-                    last = 0;
-                else if (change.kind != covey::change_kind::put ||
-                         change.after->left != change.after->right ||
-                         change.after->left < last) // the same again behind a resync is none
-                    ++violations;
-                else
-                    last = change.after->left;
-            });
+            changes->on_change(
+                reader->view.rows,
+                [this](auto const& change) {
+                    if (change.kind == covey::change_kind::resync)
+                        last = 0;
+                    else if (change.kind != covey::change_kind::put ||
+                             change.after->left != change.after->right ||
+                             change.after->left < last) // the same again behind a resync is none
+                        ++violations;
+                    else
+                        last = change.after->left;
+                },
+                covey::test::every_change);
             child = std::make_unique<stepped_child>(
                 [this] {
                     writer = world.join(0);

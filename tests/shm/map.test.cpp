@@ -71,7 +71,8 @@ TEST_CASE("a key that nobody put is missing for every verb, and nothing is annou
     auto const me = one.join(0);
     covey::subscription changes{me->who};
     int told = 0;
-    changes.on_change(me->view.scores, [&](auto const&) { ++told; });
+    changes.on_change(
+        me->view.scores, [&](auto const&) { ++told; }, covey::test::every_change);
     auto& scores = me->view.scores;
     CHECK_FALSE(scores.get("nobody"));
     CHECK(scores.replace("nobody", 5) == put_result::missing);

@@ -176,8 +176,9 @@ TEST_CASE("a worker that waits is woken by a push and by an item that comes back
     auto const waiting = three.join(2);
     covey::subscription changes{waiting->who};
     std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
-    changes.on_change(waiting->view.jobs,
-                      [&](auto const& now) { told.emplace_back(now.id, now.revision); });
+    changes.on_change(
+        waiting->view.jobs, [&](auto const& now) { told.emplace_back(now.id, now.revision); },
+        covey::test::every_change);
     auto const rung = [&] {
         pollfd waits{.fd = changes.doorbell(), .events = POLLIN, .revents = 0};
         bool const readable = ::poll(&waits, 1, 0) == 1;
@@ -219,7 +220,9 @@ TEST_CASE("a subscriber of a queue that is lapped is told so, and nothing it can
     auto const slow = both.join(1);
     covey::subscription changes{slow->who};
     std::vector<change_kind> told;
-    changes.on_change(slow->view.jobs, [&](auto const& now) { told.push_back(now.kind); });
+    changes.on_change(
+        slow->view.jobs, [&](auto const& now) { told.push_back(now.kind); },
+        covey::test::every_change);
     for (int i = 0; i != 5'000; ++i) {
         one->view.jobs.push(i);
         one->view.jobs.acknowledge(*one->view.jobs.pop());

@@ -122,8 +122,8 @@ struct scene
         first = *survivor->view.jobs.pop();
         changes = std::make_unique<covey::subscription>(survivor->who);
         auto const hear = [this](auto const&) { ++told; };
-        changes->on_change(survivor->view.jobs, hear);
-        changes->on_change(survivor->view.recent, hear);
+        changes->on_change(survivor->view.jobs, hear, covey::test::every_change);
+        changes->on_change(survivor->view.recent, hear, covey::test::every_change);
         child = std::make_unique<covey::test::stepped_child>(
             [&] {
                 victim = world.join(0);

@@ -52,10 +52,13 @@ struct heard
     heard(covey::test::member<kept>& by)
         : changes{by.who}
     {
-        changes.on_change(by.view.sessions, [this](auto const& one) {
-            kinds.push_back(one.kind);
-            keys.emplace_back(one.key);
-        });
+        changes.on_change(
+            by.view.sessions,
+            [this](auto const& one) {
+                kinds.push_back(one.kind);
+                keys.emplace_back(one.key);
+            },
+            covey::test::every_change);
     }
     covey::subscription changes;
     std::vector<change_kind> kinds;
@@ -222,13 +225,16 @@ TEST_CASE("an eviction is told with its key, before the row it made room for")
     covey::subscription changes{two->who};
     std::set<std::uint32_t> mirror;
     std::vector<change_kind> kinds;
-    changes.on_change(two->view.cache, [&](auto const& change) {
-        kinds.push_back(change.kind);
-        if (change.after)
-            mirror.insert(change.key);
-        else
-            mirror.erase(change.key);
-    });
+    changes.on_change(
+        two->view.cache,
+        [&](auto const& change) {
+            kinds.push_back(change.kind);
+            if (change.after)
+                mirror.insert(change.key);
+            else
+                mirror.erase(change.key);
+        },
+        covey::test::every_change);
     for (std::uint32_t i = 0; i != room + 3; ++i)
         REQUIRE(one->view.cache.put(i, i).stored());
     changes.dispatch();
@@ -266,9 +272,10 @@ TEST_CASE("a touch that meets the end of a row's time is in time or too late, ne
     auto const me = all.join(0);
     covey::subscription changes{me->who};
     std::map<std::uint32_t, int> expired;
-    changes.on_change(me->view.map, [&](auto const& told) {
-        expired[told.key] += told.kind == change_kind::expire;
-    });
+    changes.on_change(
+        me->view.map,
+        [&](auto const& told) { expired[told.key] += told.kind == change_kind::expire; },
+        covey::test::every_change);
     auto const seen = covey::inspect::open(all.memory.lend_read_only());
     int in_time = 0;
     int too_late = 0;

@@ -83,8 +83,9 @@ struct scene
         survivor = world.join(1);
         op.before(survivor->view);
         changes = std::make_unique<covey::subscription>(survivor->who);
-        changes->on_change(survivor->view.rows,
-                           [this](auto const& one) { kinds.push_back(one.kind); });
+        changes->on_change(
+            survivor->view.rows, [this](auto const& one) { kinds.push_back(one.kind); },
+            covey::test::every_change);
         child = std::make_unique<covey::test::stepped_child>([&] { victim = world.join(0); },
                                                              [&] { op.run(victim->view); });
     }

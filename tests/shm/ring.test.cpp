@@ -129,9 +129,15 @@ TEST_CASE("appends and puts are told in the order of revisions, once, and wake a
     auto const hear = [&](auto const& one, std::int64_t row) {
         told.emplace_back(one.revision, row);
     };
-    changes.on_change(reader->view.recent, [&](auto const& one) { hear(one, *one.after); });
-    changes.on_change(reader->view.wide, [&](auto const& one) { hear(one, one.after->words[63]); });
-    changes.on_change(reader->view.rows, [&](auto const& one) { hear(one, *one.after); });
+    changes.on_change(
+        reader->view.recent, [&](auto const& one) { hear(one, *one.after); },
+        covey::test::every_change);
+    changes.on_change(
+        reader->view.wide, [&](auto const& one) { hear(one, one.after->words[63]); },
+        covey::test::every_change);
+    changes.on_change(
+        reader->view.rows, [&](auto const& one) { hear(one, *one.after); },
+        covey::test::every_change);
     settle(changes);
     REQUIRE(told.empty());
 
@@ -165,9 +171,10 @@ TEST_CASE("a subscriber that falls more than N behind is told a resync and then 
     auto const reader = three.join(2);
     covey::subscription changes{reader->who};
     numbers told; // -1 for a resync
-    changes.on_change(reader->view.recent, [&](auto const& one) {
-        told.push_back(one.kind == change_kind::resync ? -1 : *one.after);
-    });
+    changes.on_change(
+        reader->view.recent,
+        [&](auto const& one) { told.push_back(one.kind == change_kind::resync ? -1 : *one.after); },
+        covey::test::every_change);
     b->view.recent.append(1);
     settle(changes);
     for (std::int64_t i = 2; i != 12; ++i)
@@ -240,12 +247,15 @@ TEST_CASE("a ring's reader never sees half a row, nor rows out of order", "[thre
         auto const me = all.join(3);
         covey::subscription changes{me->who};
         std::map<std::int64_t, std::int64_t> newest;
-        changes.on_change(me->view.rows, [&](auto const& one) {
-            if (one.kind == change_kind::resync)
-                return newest.clear();
-            check(*one.after, newest);
-            newest_told = std::max(newest_told, one.after->words[0] / 2);
-        });
+        changes.on_change(
+            me->view.rows,
+            [&](auto const& one) {
+                if (one.kind == change_kind::resync)
+                    return newest.clear();
+                check(*one.after, newest);
+                newest_told = std::max(newest_told, one.after->words[0] / 2);
+            },
+            covey::test::every_change);
         for (bool last = false; !last;) {
             last = writing == 0;
             do

@@ -211,13 +211,15 @@ TEST_CASE("random bytes all over a segment end no process and keep none for ever
         covey::subscription changes{listener->who};
         std::size_t heard = 0;
         auto const hear = [&](auto const&) { ++heard; };
-        changes.on_change(listener->view.hits, hear);
-        changes.on_change(listener->view.best, hear);
-        changes.on_change(listener->view.names, hear);
-        changes.on_change(listener->view.wide,
-                          [&](auto const& one) { heard += one.after && one.after->back() != 0; });
-        changes.on_change(listener->view.recent, hear);
-        changes.on_change(listener->view.jobs, hear);
+        changes.on_change(listener->view.hits, hear, covey::test::every_change);
+        changes.on_change(listener->view.best, hear, covey::test::every_change);
+        changes.on_change(listener->view.names, hear, covey::test::every_change);
+        changes.on_change(
+            listener->view.wide,
+            [&](auto const& one) { heard += one.after && one.after->back() != 0; },
+            covey::test::every_change);
+        changes.on_change(listener->view.recent, hear, covey::test::every_change);
+        changes.on_change(listener->view.jobs, hear, covey::test::every_change);
         auto mine = random;
         mine.seed(random());
         std::vector<std::pair<std::string, pid_t>> roles{

@@ -51,8 +51,9 @@ struct listener
         : me{where.join(block)}
         , changes{me->who}
     {
-        changes.on_change(me->view.scores,
-                          [this](scores_change const& one) { told.push_back(one); });
+        changes.on_change(
+            me->view.scores, [this](scores_change const& one) { told.push_back(one); },
+            covey::test::every_change);
         settle(changes);
     }
     std::unique_ptr<covey::test::member<scoreboard>> me;
@@ -107,8 +108,9 @@ TEST_CASE("quick changes of a large row fold into the newest")
     auto const reader = both.join(1);
     covey::subscription changes{reader->who};
     std::vector<std::uint64_t> told;
-    changes.on_change(reader->view.large,
-                      [&](auto const& one) { told.push_back(one.after->words[63]); });
+    changes.on_change(
+        reader->view.large, [&](auto const& one) { told.push_back(one.after->words[63]); },
+        covey::test::every_change);
     for (std::uint64_t i = 1; i <= 10; ++i) {
         big_row row;
         row.words[63] = i;
@@ -198,7 +200,9 @@ TEST_CASE("a counter's handler is called with the total once a dispatch, and onl
     auto const reader = both.join(1);
     covey::subscription changes{reader->who};
     std::vector<std::int64_t> totals;
-    changes.on_change(reader->view.hits, [&](auto const& one) { totals.push_back(one.total); });
+    changes.on_change(
+        reader->view.hits, [&](auto const& one) { totals.push_back(one.total); },
+        covey::test::every_change);
     settle(changes);
     for (int i = 0; i != 1000; ++i)
         writer->view.hits.add();
@@ -218,16 +222,21 @@ TEST_CASE("a handler may write, and subscribe to more; it is told in a later dis
     changes.on_own_change([&] { ++posts; });
     std::vector<std::int64_t> scores;
     std::vector<std::int64_t> rounds;
-    changes.on_change(me->view.scores, [&](auto const& change) {
-        scores.push_back(*change.after);
-        if (*change.after == 1) {
-            me->view.scores.put("a", 2);
-            me->view.round.put(5);
-            changes.on_change(me->view.round,
-                              [&](auto const& next) { rounds.push_back(*next.after); });
-            me->view.round.put(6);
-        }
-    });
+    changes.on_change(
+        me->view.scores,
+        [&](auto const& change) {
+            scores.push_back(*change.after);
+            if (*change.after == 1) {
+                me->view.scores.put("a", 2);
+                me->view.round.put(5);
+                changes.on_change(
+                    me->view.round,
+                    [&](auto const& next) { rounds.push_back(*next.after); },
+                    covey::test::every_change);
+                me->view.round.put(6);
+            }
+        },
+        covey::test::every_change);
     me->view.scores.put("a", 1);
     me->view.scores.put("b", 9);
     CHECK(posts == 1); // one dispatch is enough for both
@@ -252,17 +261,20 @@ TEST_CASE("a mirror kept by callbacks equals the table, laps included")
     covey::subscription changes{reader->who};
     std::map<std::string, std::int64_t> mirror;
     std::map<std::string, std::uint64_t> revisions;
-    changes.on_change(reader->view.scores, [&](scores_change const& one) {
-        if (one.kind == change_kind::resync)
-            return mirror.clear();
-        std::string const key{one.key};
-        REQUIRE(one.revision >= revisions[key]);
-        revisions[key] = one.revision;
-        if (one.after)
-            mirror[key] = *one.after;
-        else
-            mirror.erase(key);
-    });
+    changes.on_change(
+        reader->view.scores,
+        [&](scores_change const& one) {
+            if (one.kind == change_kind::resync)
+                return one.resync.complete ? mirror.clear() : void();
+            std::string const key{one.key};
+            REQUIRE(one.revision >= revisions[key]);
+            revisions[key] = one.revision;
+            if (one.after)
+                mirror[key] = *one.after;
+            else
+                mirror.erase(key);
+        },
+        covey::test::every_change);
     for (int round = 0; round != 60; ++round) {
         auto const steps = round % 10 == 9 ? 9'000 : random() % 300;
         for (unsigned step = 0; step != steps; ++step) {

@@ -33,10 +33,13 @@ struct world
 {
     world()
     {
-        changes.on_change(one->view.rows, [this](auto const& told) {
-            if (told.kind == change_kind::expire)
-                expired.push_back(told.key);
-        });
+        changes.on_change(
+            one->view.rows,
+            [this](auto const& told) {
+                if (told.kind == change_kind::expire)
+                    expired.push_back(told.key);
+            },
+            covey::test::every_change);
     }
     // The first `over` keys are over when this returns.
     void fill(std::uint32_t over, std::uint32_t lasting)

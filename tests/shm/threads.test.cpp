@@ -320,17 +320,20 @@ TEST_CASE("every worker's mirror equals the table when all is quiet", "[threads]
         }
         covey::subscription changes{me.who};
         std::map<std::uint32_t, std::uint64_t> revisions;
-        changes.on_change(me.view.rows, [&](auto const& one) {
-            if (one.kind == covey::change_kind::resync)
-                return mirror.clear();
-            if (one.revision < revisions[one.key])
-                backwards = true;
-            revisions[one.key] = one.revision;
-            if (one.after)
-                mirror[one.key] = one.after->left;
-            else
-                mirror.erase(one.key);
-        });
+        changes.on_change(
+            me.view.rows,
+            [&](auto const& one) {
+                if (one.kind == covey::change_kind::resync)
+                    return one.resync.complete ? mirror.clear() : void();
+                if (one.revision < revisions[one.key])
+                    backwards = true;
+                revisions[one.key] = one.revision;
+                if (one.after)
+                    mirror[one.key] = one.after->left;
+                else
+                    mirror.erase(one.key);
+            },
+            covey::test::every_change);
         subscribed = true;
         for (;;) { // sleeps on its doorbell like a worker's loop
             bool const last = writing == 0;

@@ -219,25 +219,29 @@ void be_told_everything(member& me, books& log, std::map<std::uint32_t, std::int
     covey::subscription changes{me.who};
     auto const nothing = [](auto const&) {};
     auto const whole = [&](auto const& told) { log.wrong += told.after && !is_whole(*told.after); };
-    changes.on_change(view.visits, nothing);
-    changes.on_change(view.open, nothing);
-    changes.on_change(view.slowest, nothing);
-    changes.on_change(view.fastest, nothing);
-    changes.on_change(view.nightly, nothing);
-    changes.on_change(view.chief, nothing);
-    changes.on_change(view.jobs, nothing);
-    changes.on_change(view.sessions, nothing);
-    changes.on_change(view.moods, nothing);
-    changes.on_change(view.boss, whole);
-    changes.on_change(view.photo, whole);
-    changes.on_change(view.people, whole);
-    changes.on_change(view.trail, whole);
+    changes.on_change(view.visits, nothing, covey::test::every_change);
+    changes.on_change(view.open, nothing, covey::test::every_change);
+    changes.on_change(view.slowest, nothing, covey::test::every_change);
+    changes.on_change(view.fastest, nothing, covey::test::every_change);
+    changes.on_change(view.nightly, nothing, covey::test::every_change);
+    changes.on_change(view.chief, nothing, covey::test::every_change);
+    changes.on_change(view.jobs, nothing, covey::test::every_change);
+    changes.on_change(view.sessions, nothing, covey::test::every_change);
+    changes.on_change(view.moods, nothing, covey::test::every_change);
+    changes.on_change(view.boss, whole, covey::test::every_change);
+    changes.on_change(view.photo, whole, covey::test::every_change);
+    changes.on_change(view.people, whole, covey::test::every_change);
+    changes.on_change(view.trail, whole, covey::test::every_change);
     changes.on_change(
-        view.pages, [&](auto const& told) { log.wrong += told.after && !number_in(*told.after); });
-    changes.on_change(view.accounts, [&](auto const& told) {
-        if (told.after)
-            mirror[told.key] = *told.after;
-    });
+        view.pages, [&](auto const& told) { log.wrong += told.after && !number_in(*told.after); },
+        covey::test::every_change);
+    changes.on_change(
+        view.accounts,
+        [&](auto const& told) {
+            if (told.after)
+                mirror[told.key] = *told.after;
+        },
+        covey::test::every_change);
     subscribed = true;
     for (;;) {
         bool const last = log.writing == 0;

@@ -277,13 +277,19 @@ TEST_CASE("a transaction's rows are told in order, each once, in one dispatch")
     auto const hear = [&](std::string what, auto const& change) {
         told.emplace_back(std::move(what), change.revision);
     };
-    changes.on_change(other->view.accounts, [&](auto const& change) {
-        hear(std::string{change.key} + (change.after ? "" : " gone"), change);
-    });
-    changes.on_change(other->view.moved, [&](auto const& change) { hear("moved", change); });
+    changes.on_change(
+        other->view.accounts,
+        [&](auto const& change) {
+            hear(std::string{change.key} + (change.after ? "" : " gone"), change);
+        },
+        covey::test::every_change);
+    changes.on_change(
+        other->view.moved, [&](auto const& change) { hear("moved", change); },
+        covey::test::every_change);
     covey::subscription own{me->who};
     int posted = 0;
-    own.on_change(me->view.moved, [](auto const&) {});
+    own.on_change(
+        me->view.moved, [](auto const&) {}, covey::test::every_change);
     own.on_own_change([&] { ++posted; });
 
     me->view.accounts.put("b", 1);
@@ -347,12 +353,15 @@ TEST_CASE("random transactions on one bucket's chain are what a plain map says")
     auto& view = me->view;
     covey::subscription changes{other->who};
     std::map<std::uint32_t, std::uint64_t> mirror;
-    changes.on_change(other->view.rows, [&](auto const& change) {
-        if (change.after)
-            mirror[change.key] = *change.after;
-        else
-            mirror.erase(change.key);
-    });
+    changes.on_change(
+        other->view.rows,
+        [&](auto const& change) {
+            if (change.after)
+                mirror[change.key] = *change.after;
+            else
+                mirror.erase(change.key);
+        },
+        covey::test::every_change);
     std::map<std::uint32_t, std::uint64_t> expected;
     for (int round = 0; round != 3'000; ++round) {
         auto next = expected;

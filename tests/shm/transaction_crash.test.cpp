@@ -171,9 +171,9 @@ struct scene
             ++told[change.revision];
             ++dispatched[change.revision][dispatches];
         };
-        changes->on_change(survivor->view.rows, hear);
-        changes->on_change(survivor->view.more, hear);
-        changes->on_change(survivor->view.best, hear);
+        changes->on_change(survivor->view.rows, hear, covey::test::every_change);
+        changes->on_change(survivor->view.more, hear, covey::test::every_change);
+        changes->on_change(survivor->view.best, hear, covey::test::every_change);
         listen();
         start = world.memory.revision();
         author = std::make_unique<covey::test::stepped_child>([&] { victim = world.join(0); },

@@ -253,9 +253,15 @@ TEST_CASE("a handler hears that a word is another: by a write, by a release and 
     std::vector<std::int64_t> levels;
     std::vector<std::optional<std::int64_t>> extremes;
     std::vector<std::optional<covey::holder>> leaders;
-    changes.on_change(two->view.in_flight, [&](auto const& now) { levels.push_back(now.level); });
-    changes.on_change(two->view.slowest, [&](auto const& now) { extremes.push_back(now.number); });
-    changes.on_change(two->view.chief, [&](auto const& now) { leaders.push_back(now.by); });
+    changes.on_change(
+        two->view.in_flight, [&](auto const& now) { levels.push_back(now.level); },
+        covey::test::every_change);
+    changes.on_change(
+        two->view.slowest, [&](auto const& now) { extremes.push_back(now.number); },
+        covey::test::every_change);
+    changes.on_change(
+        two->view.chief, [&](auto const& now) { leaders.push_back(now.by); },
+        covey::test::every_change);
     REQUIRE(changes.arm());
 
     one->view.in_flight.add(4);

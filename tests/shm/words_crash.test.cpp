@@ -88,12 +88,12 @@ struct scene
         survivor = world.join(1);
         changes = std::make_unique<covey::subscription>(survivor->who);
         auto const hear = [this](auto const&) { ++told; };
-        changes->on_change(survivor->view.hits, hear);
-        changes->on_change(survivor->view.in_flight, hear);
-        changes->on_change(survivor->view.slowest, hear);
-        changes->on_change(survivor->view.fastest, hear);
-        changes->on_change(survivor->view.nightly, hear);
-        changes->on_change(survivor->view.chief, hear);
+        changes->on_change(survivor->view.hits, hear, covey::test::every_change);
+        changes->on_change(survivor->view.in_flight, hear, covey::test::every_change);
+        changes->on_change(survivor->view.slowest, hear, covey::test::every_change);
+        changes->on_change(survivor->view.fastest, hear, covey::test::every_change);
+        changes->on_change(survivor->view.nightly, hear, covey::test::every_change);
+        changes->on_change(survivor->view.chief, hear, covey::test::every_change);
         child = std::make_unique<covey::test::stepped_child>(
             [&] {
                 victim = world.join(0);

@@ -2,6 +2,8 @@
 // as threads of this process or as forked children would have them.
 #pragma once
 
+#include "every_change.hpp"
+
 #include <covey/shm/participant.hpp>
 #include <covey/shm/segment.hpp>
 #include <covey/shm/state.hpp>

@@ -135,7 +135,8 @@ TEST_CASE("an exception that escapes into the loop makes a worker leave in good 
 {
     played_master<> master{[](covey::runtime& worker, board& state) {
         set_up_more(worker, state);
-        worker.changes().on_change(state.visits, [](auto const&) { fail(); });
+        worker.changes().on_change(
+            state.visits, [](auto const&) { fail(); }, covey::test::every_change);
         worker.on_relayed([](auto const&) { fail(); });
     }};
     master.drain_deadline_ms = an_hour;

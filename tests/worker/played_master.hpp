@@ -3,6 +3,7 @@
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/every_change.hpp"
 #include "support/http_client.hpp"
 #include "support/wait_until.hpp"
 
@@ -61,9 +62,13 @@ inline void set_up(runtime& worker, board& state)
         worker.relay(back);
     });
     // Every change comes back over the channel, so that the test sees what was told.
-    worker.changes().on_change(state.scores, [&worker](auto const& change) {
-        worker.relay({.field = 1, .kind = 0, .revision = change.revision, .key = {}, .row = {}});
-    });
+    worker.changes().on_change(
+        state.scores,
+        [&worker](auto const& change) {
+            worker.relay(
+                {.field = 1, .kind = 0, .revision = change.revision, .key = {}, .row = {}});
+        },
+        covey::test::every_change);
 }
 
 // A worker process with a runtime in it, and the master's end of its channel.

@@ -22,9 +22,10 @@ struct worker_and_listener
 {
     worker_and_listener()
     {
-        changes.on_change(listener->view.rows, [this](auto const& told) {
-            expired += told.kind == change_kind::expire ? 1 : 0;
-        });
+        changes.on_change(
+            listener->view.rows,
+            [this](auto const& told) { expired += told.kind == change_kind::expire ? 1 : 0; },
+            covey::test::every_change);
     }
     bool until_expired(std::size_t count)
     {
