@@ -58,7 +58,7 @@ class change_feed
     }
 
   private:
-    using handler = net::any_completion_handler<void(boost::system::error_code, change)>;
+    using completion = net::any_completion_handler<void(boost::system::error_code, change)>;
 
     struct core : std::enable_shared_from_this<core>
     {
@@ -68,12 +68,12 @@ class change_feed
             , queue{changes, field, std::move(what)}
         {}
 
-        void start(handler waits)
+        void start(completion waits)
         {
             if (waiting)
-                return finish(std::make_unique<handler>(std::move(waits)),
+                return finish(std::make_unique<completion>(std::move(waits)),
                               net::error::already_started, {});
-            waiting = std::make_unique<handler>(std::move(waits));
+            waiting = std::make_unique<completion>(std::move(waits));
             if (auto slot = net::get_associated_cancellation_slot(*waiting); slot.is_connected())
                 slot.assign([weak = this->weak_from_this()](net::cancellation_type) {
                     if (auto const its = weak.lock())
@@ -109,7 +109,7 @@ class change_feed
                 finish(std::exchange(waiting, nullptr), failed, std::move(one));
         }
 
-        void finish(std::unique_ptr<handler> waits, boost::system::error_code failed, change one)
+        void finish(std::unique_ptr<completion> waits, boost::system::error_code failed, change one)
         {
             net::get_associated_cancellation_slot(*waits).clear();
             net::post(executor, [waits = std::move(waits), failed, one = std::move(one)]() mutable {
@@ -119,7 +119,7 @@ class change_feed
 
         net::any_io_executor executor;
         change_queue<Field> queue;
-        std::unique_ptr<handler> waiting; // behind a pointer: Boost 1.81's cannot be assigned
+        std::unique_ptr<completion> waiting; // behind a pointer: Boost 1.81's cannot be assigned
         bool waking = false;
     };
 
