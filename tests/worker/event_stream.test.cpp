@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -301,4 +302,67 @@ TEST_CASE("streams end with their event_stream", "[worker][events]")
         stream.feed.reset();
     });
     CHECK(client.read_to_end().ends_with("data: last\n\n"));
+}
+
+namespace {
+
+constexpr auto poll_for = std::chrono::hours{1};
+
+void add_polls(http::router& to, fixture& it)
+{
+    to.add("GET", "/poll",
+           [&it](http::request const& asked) { return it.feed->poll(asked, poll_for); });
+    to.add("GET", "/glance", [&it](http::request const& asked) {
+        return it.feed->poll(asked, std::chrono::milliseconds{1});
+    });
+}
+
+std::string asking(std::string const& target, std::string const& last)
+{
+    return "GET " + target + " HTTP/1.1\r\nHost: a\r\n" +
+           (last.empty() ? "" : "Last-Event-ID: " + last + "\r\n") + "\r\n";
+}
+
+} // namespace
+
+TEST_CASE(
+    "a client that polls is answered with what it has missed, or as soon as there is something",
+    "[worker][events]")
+{
+    http::event_stream::options settings;
+    settings.since = 10;
+    fixture stream{settings, add_polls};
+    auto client = stream.server.connect();
+    client.send(asking("/poll", ""));
+    CHECK(client.read().body == "id: 10\n\n"); // at once, to ask from
+    stream.publish(11, "one");
+    client.send(asking("/poll", "10"));
+    CHECK(client.read().body == "id: 11\nevent: put\ndata: one\n\n");
+
+    client.send(asking("/poll", "11"));
+    REQUIRE(wait_until([&] { return stream.clients() == 1; }));
+    stream.publish(12, "two");
+    CHECK(client.read().body == "id: 12\nevent: put\ndata: two\n\n");
+
+    client.send(asking("/glance", "12"));
+    CHECK(client.read().status == 204);
+    CHECK(stream.clients() == 0);
+}
+
+TEST_CASE("polls that wait are answered when the worker leaves, and when the stream ends",
+          "[worker][events]")
+{
+    http::event_stream::options settings;
+    settings.since = 10;
+    fixture stream{settings, add_polls};
+    auto client = stream.server.connect();
+    client.send(asking("/poll", "10"));
+    REQUIRE(wait_until([&] { return stream.clients() == 1; }));
+    stream.server.run([&] { stream.feed->end_polls(); });
+    CHECK(client.read().status == 204);
+
+    client.send(asking("/poll", "10"));
+    REQUIRE(wait_until([&] { return stream.clients() == 1; }));
+    stream.server.run([&] { stream.feed.reset(); });
+    CHECK(client.read().status == 204);
 }

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 #include <deque>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace covey::http {
@@ -64,6 +67,18 @@ std::optional<std::uint64_t> last_event_id(request const& asked)
     return id;
 }
 
+response busy()
+{
+    return status(503).set("Retry-After", "1");
+}
+
+response empty()
+{
+    response made;
+    made.set("Content-Type", "text/event-stream").set("Cache-Control", "no-store");
+    return made;
+}
+
 } // namespace
 
 struct event_stream::core : std::enable_shared_from_this<core>
@@ -85,6 +100,7 @@ struct event_stream::core : std::enable_shared_from_this<core>
     void to_all(std::string_view bytes);
     void flush_soon();
     void flush();
+    void end_polls();
     void keep_clients();
     std::string from_the_start(bool known_before) const;
     std::string since_last(std::optional<std::uint64_t> last, event_start start) const;
@@ -98,6 +114,7 @@ struct event_stream::core : std::enable_shared_from_this<core>
     std::uint64_t forgotten;        // the newest id that cannot be told again
     std::uint64_t newest;
     std::vector<std::weak_ptr<event_sink>> sinks;
+    std::set<net::steady_timer*> polls; // of those that wait
     std::size_t clients = 0;
     bool flushing = false;
 };
@@ -136,10 +153,17 @@ void event_stream::core::flush_soon()
 void event_stream::core::flush()
 {
     flushing = false;
+    end_polls();
     for_each([](event_sink& sink) {
         if (sink.has_news())
             sink.wake();
     });
+}
+
+void event_stream::core::end_polls()
+{
+    for (auto* const one : polls)
+        one->cancel();
 }
 
 void event_stream::core::keep_clients()
@@ -231,9 +255,8 @@ response event_stream::open(request const& asked, event_start start)
 {
     auto& stream = *core_;
     if (stream.clients >= stream.settings.clients_max)
-        return status(503).set("Retry-After", "1");
-    response made;
-    made.set("Content-Type", "text/event-stream").set("Cache-Control", "no-store");
+        return busy();
+    auto made = empty();
     made.set("X-Accel-Buffering", "no"); // nginx would keep events back
     auto const last = last_event_id(asked);
     made.body = "retry: " + std::to_string(stream.settings.retry.count()) + "\n\n" +
@@ -249,9 +272,35 @@ response event_stream::open(request const& asked, event_start start)
     return made;
 }
 
+// The stream may go while this waits: it holds on to what it needs.
+net::awaitable<response> event_stream::poll(request const& asked, std::chrono::milliseconds wait,
+                                            event_start start)
+{
+    auto const stream = core_;
+    auto const last = last_event_id(asked);
+    auto made = empty();
+    made.body = stream->since_last(last, start);
+    if (!made.body.empty() || !last)
+        co_return made;
+    if (stream->clients + stream->polls.size() >= stream->settings.clients_max)
+        co_return busy();
+    net::steady_timer until{stream->loop, wait};
+    stream->polls.insert(&until);
+    boost::system::error_code ended;
+    co_await until.async_wait(net::redirect_error(net::use_awaitable, ended));
+    stream->polls.erase(&until);
+    made.body = stream->since_last(last, start);
+    co_return made.body.empty() ? status(204) : std::move(made);
+}
+
+void event_stream::end_polls()
+{
+    core_->end_polls();
+}
+
 std::size_t event_stream::clients() const
 {
-    return core_->clients;
+    return core_->clients + core_->polls.size();
 }
 
 } // namespace covey::http

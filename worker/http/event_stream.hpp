@@ -19,6 +19,7 @@
 #include "message.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -77,7 +78,20 @@ class event_stream
     // The response that a GET handler returns.
     response open(request const& asked, event_start start = event_start::now);
 
-    std::size_t clients() const;
+    // The same for a client that polls (long polling): what it has missed since its Last-Event-ID,
+    // in the same format, as soon as there is something; 204 when there is nothing for so long. A
+    // client without one is answered at once, with the id to ask from next.
+    //
+    //   worker.get("/poll", [feed](http::request const& request) { return feed->poll(request); });
+    //   worker.on_drain([feed](auto) { feed->end_polls(); });
+    boost::asio::awaitable<response> poll(request const& asked,
+                                          std::chrono::milliseconds wait = std::chrono::seconds{25},
+                                          event_start start = event_start::now);
+
+    // Answers all that wait in poll(), for a worker that leaves.
+    void end_polls();
+
+    std::size_t clients() const; // streams, and polls that wait
 
   private:
     struct core;
