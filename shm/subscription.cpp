@@ -105,6 +105,7 @@ struct subscription::core
     void end_revision(std::uint64_t revision);
 
     bool samples_differ() const;
+    bool has_ordered() const;
     bool lanes_have_news() const;
     bool news() const;
 
@@ -113,8 +114,13 @@ struct subscription::core
     shm::ring_reader reader;
     shm::folding folded;
     std::uint64_t since;
-    std::uint64_t told_to;     // all up to here has been collected
-    std::uint64_t told_before; // and up to here, before the items that wait
+    // The cursor: all up to here has been collected; and up to here, before the items that wait.
+    // What may be one is known only when rings are looked at once more (next_cursor), so that who
+    // spins touches writers' intents after it has told a change, not while it waits for one.
+    std::uint64_t told_to;
+    std::uint64_t told_before;
+    std::optional<std::uint64_t> next_cursor;
+    std::uint64_t ordered_to = 0; // what ordered watches have been told up to
     std::uint64_t resyncs = 0;
     std::deque<watched_field> fields;
     std::deque<std::shared_ptr<revision_end>> revision_ends;
@@ -411,23 +417,31 @@ std::size_t subscription::core::collect()
     next_item = 0;
     held = std::exchange(waiting, {});
     std::size_t calls = catch_up();
-    auto const stable = shm::stable_revision(memory);
-    if (!reader.read(batch)) {
+    if (has_ordered())
+        ordered_to = shm::stable_revision(memory);
+    else
+        held.clear(); // of watches that have ended
+    if (reader.read(batch)) {
+        told_before = told_to;
+        told_to = next_cursor.value_or(told_to);
+    } else {
         calls += lapped();
         batch.clear();
     }
+    next_cursor.reset();
+    auto const stable = ordered_to;
     calls += collect_appended(stable);
     collect_records(stable);
     std::stable_sort(items.begin(), items.end(),
                      [](auto const& a, auto const& b) { return a.revision < b.revision; });
-    told_before = std::exchange(told_to, stable);
     return calls;
 }
 
 void subscription::core::collect_records(std::uint64_t stable)
 {
-    bool const folds = std::any_of(fields.begin(), fields.end(),
-                                   [](auto const& one) { return one.has(delivery::latest); });
+    bool const folds =
+        batch.size() > 1 && std::any_of(fields.begin(), fields.end(),
+                                        [](auto const& one) { return one.has(delivery::latest); });
     if (folds)
         folded.fold(batch,
                     [&](std::uint32_t field) { return memory.places().fields[field].key_words; });
@@ -592,9 +606,32 @@ std::size_t subscription::dispatch()
         }
     } const ended{*me};
     std::size_t calls = me->tell_samples();
-    if (!me->over && me->next_item == me->items.size())
+    if (me->over || !me->news())
+        return calls;
+    if (me->next_item == me->items.size())
         calls += me->collect();
-    return calls + me->tell_items();
+    calls += me->tell_items();
+    if (!me->over && !me->next_cursor)
+        me->next_cursor = shm::stable_revision(me->memory);
+    return calls;
+}
+
+// What is to be done by a dispatch, words apart.
+bool subscription::core::news() const
+{
+    auto const is_behind = [](auto const& field) {
+        return std::any_of(field.watchers.begin(), field.watchers.end(),
+                           [](auto const& one) { return one->is_behind(); });
+    };
+    return next_item != items.size() || reader.news() || lanes_have_news() ||
+           ((lanes_held || !waiting.empty()) && shm::stable_revision(memory) > ordered_to) ||
+           std::any_of(fields.begin(), fields.end(), is_behind);
+}
+
+bool subscription::core::has_ordered() const
+{
+    return std::any_of(fields.begin(), fields.end(),
+                       [](auto const& one) { return one.has(delivery::ordered); });
 }
 
 bool subscription::core::lanes_have_news() const
@@ -602,17 +639,6 @@ bool subscription::core::lanes_have_news() const
     return std::any_of(fields.begin(), fields.end(), [this](auto const& field) {
         return field.lanes && !(lanes_held && field.has(delivery::ordered)) && field.lanes->news();
     });
-}
-
-bool subscription::core::news() const
-{
-    auto const is_behind = [](auto const& field) {
-        return std::any_of(field.watchers.begin(), field.watchers.end(),
-                           [](auto const& one) { return one->is_behind(); });
-    };
-    return next_item != items.size() || reader.news() || samples_differ() || lanes_have_news() ||
-           ((lanes_held || !waiting.empty()) && shm::stable_revision(memory) > told_to) ||
-           std::any_of(fields.begin(), fields.end(), is_behind);
 }
 
 void subscription::answer()
@@ -636,10 +662,13 @@ bool subscription::arm()
     auto& me = *core_;
     shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
-    if (!me.news())
-        return true;
-    me.wake();
-    return false;
+    if (me.news() || me.samples_differ()) {
+        me.wake();
+        return false;
+    }
+    if (me.next_cursor)
+        me.told_before = me.told_to = *std::exchange(me.next_cursor, {});
+    return true;
 }
 
 bool subscription::holds_back() const
