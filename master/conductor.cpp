@@ -90,6 +90,7 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
     , board_{std::make_shared<event_board>(executor)}
     , segment_{segment::create(described, plan_of(settings).blocks, settings.name)}
     , bells_{std::make_shared<doorbells const>(doorbells::make(segment_.blocks()))}
+    , bell_watch_{std::make_shared<bell_watch>(executor, segment_.memory(), bells_)}
     , standard_error_{own_standard_error()}
     , places_(settings.worker_limit())
     , tick_{executor}
@@ -105,6 +106,7 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
 void conductor::start()
 {
     log::info(memory_report(segment_));
+    bell_watch_->start();
     after([this](time_point now) { supervisor_.start(now); });
 }
 
@@ -185,6 +187,7 @@ void conductor::let_go_of_outputs()
 void conductor::abandon()
 {
     hands_ = nullptr;
+    bell_watch_->stop();
     tick_.cancel();
     reaping_.clear();
     board_->abandon();

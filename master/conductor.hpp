@@ -7,6 +7,7 @@
 // be, and learns of it by events, later.
 #pragma once
 
+#include "bell_watch.hpp"
 #include "cluster_status.hpp"
 #include "dispatch.hpp"
 #include "event_board.hpp"
@@ -171,6 +172,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     poison_breaker breaker_;
     std::vector<std::uint32_t> cpus_; // one for each seat, by turns; empty: as this process
     std::shared_ptr<doorbells const> bells_;
+    std::shared_ptr<bell_watch> bell_watch_;
     shared_handle standard_error_; // ours, to be given back to workers that are ready
     lives lives_;
     std::vector<seat_record> places_;                    // by seat

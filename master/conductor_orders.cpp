@@ -321,6 +321,7 @@ void conductor::execute(order::announce const&)
 
 void conductor::execute(order::finish& it)
 {
+    bell_watch_->stop();
     hands_->on_finished(std::move(it.failure));
 }
 

@@ -50,7 +50,8 @@ introduction introduce(options const& settings, segment const& memory,
                        introduced_worker const& worker)
 {
     introduction out;
-    out.emplace_back(welcome(settings, bells->size(), worker), std::vector{share(memory.lend())});
+    out.emplace_back(welcome(settings, bells->size(), worker),
+                     std::vector{share(memory.lend()), shared_handle{bells, &bells->relay()}});
 
     for (std::uint32_t first = 0; first < bells->size(); first += protocol::handles_max) {
         auto const last = std::min<std::size_t>(bells->size(), first + protocol::handles_max);

@@ -36,7 +36,7 @@ struct handle_rule
 template <class Message>
 inline constexpr handle_rule handles_of{};
 template <>
-inline constexpr handle_rule handles_of<welcome>{1, 1};
+inline constexpr handle_rule handles_of<welcome>{1, 2};
 template <>
 inline constexpr handle_rule handles_of<doorbells>{1, handles_max};
 template <>

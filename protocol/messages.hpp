@@ -16,7 +16,8 @@ namespace covey::protocol {
 
 // ---- master to worker ------------------------------------------------------------------------
 
-// The first message: who you are. Handles: [segment].
+// The first message: who you are. Handles: [segment] or [segment, the relay's doorbell]: with the
+// second the worker leaves the ringing of many sleepers to the master.
 struct welcome
 {
     static constexpr std::uint16_t type = 1;

@@ -7,7 +7,7 @@
 
 namespace covey::protocol {
 
-inline constexpr std::uint32_t version = 4;
+inline constexpr std::uint32_t version = 5;
 
 // What a worker's exit code tells the master (sysexits.h's numbers, so that scripts know them).
 namespace worker_exit {

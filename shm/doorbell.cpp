@@ -1,33 +1,49 @@
 #include "doorbell.hpp"
 
 #include "detail/words.hpp"
+#include "doorbell_relay.hpp"
 
-#include <bit>
+#include <array>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
+#include <string>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace covey {
 
-doorbells doorbells::make(std::uint32_t blocks)
+namespace {
+
+handle make_eventfd(std::string const& whose)
 {
-    std::vector<handle> bells;
-    for (std::uint32_t block = 0; block != blocks; ++block) {
-        bells.emplace_back(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-        if (!bells.back().is_open())
-            throw boost::system::system_error{errno, boost::system::system_category(),
-                                              "make a doorbell for block " + std::to_string(block)};
-    }
-    return doorbells{std::move(bells)};
+    handle made{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!made.is_open())
+        throw boost::system::system_error{errno, boost::system::system_category(),
+                                          "make a doorbell for " + whose};
+    return made;
 }
 
-void doorbells::ring(std::uint32_t block) const noexcept
+void add_one(handle const& eventfd)
 {
     std::uint64_t const one = 1;
     // EAGAIN: the count is at its limit, so it has been rung. Nothing else can go wrong with an
     // eventfd that is open.
-    [[maybe_unused]] auto const written = ::write(bells_[block].get(), &one, sizeof one);
+    [[maybe_unused]] auto const written = ::write(eventfd.get(), &one, sizeof one);
+}
+
+} // namespace
+
+doorbells doorbells::make(std::uint32_t blocks)
+{
+    std::vector<handle> bells;
+    for (std::uint32_t block = 0; block != blocks; ++block)
+        bells.push_back(make_eventfd("block " + std::to_string(block)));
+    return doorbells{std::move(bells), make_eventfd("the relay")};
+}
+
+void doorbells::ring(std::uint32_t block) const noexcept
+{
+    add_one(bells_[block]);
 }
 
 void doorbells::ring_all() const noexcept
@@ -40,30 +56,35 @@ namespace shm {
 
 namespace {
 
-constexpr std::uint64_t with(std::uint64_t bell, bell_state state)
+// What the bell was until now.
+std::uint64_t wake(arena const& memory, std::uint32_t block)
 {
-    return (bell & ~std::uint64_t{3}) | static_cast<std::uint64_t>(state);
+    clear_block(memory.head().armed, block);
+    auto const was = memory.block(block).bell.fetch_and(~state_bits, std::memory_order_acq_rel);
+    full_fence(memory.head().armed.bits[block / 64]);
+    return was;
 }
 
-void ring_block(arena const& memory, doorbells const& bells, std::uint32_t block)
+} // namespace
+
+ring_outcome ring_bell(word& bell, handle const& eventfd)
 {
-    auto& bell = memory.block(block).bell;
     auto seen = bell.load(std::memory_order_acquire);
     if (state_of(seen) == bell_state::armed) {
         auto const ringing = with(seen, bell_state::ringing);
         if (bell.compare_exchange_strong(seen, ringing, std::memory_order_acq_rel)) {
-            bells.ring(block);
+            add_one(eventfd);
             auto expected = ringing;
             bell.compare_exchange_strong(expected, with(ringing, bell_state::rung),
                                          std::memory_order_acq_rel);
-            return;
+            return ring_outcome::rung;
         }
     }
-    if (state_of(seen) == bell_state::ringing)
-        bells.ring(block);
+    if (state_of(seen) != bell_state::ringing)
+        return ring_outcome::needless;
+    add_one(eventfd);
+    return ring_outcome::rung_again;
 }
-
-} // namespace
 
 void set_block(block_set& set, std::uint32_t block)
 {
@@ -78,19 +99,21 @@ void clear_block(block_set& set, std::uint32_t block)
 void arm_bell(arena const& memory, std::uint32_t block)
 {
     auto& bell = memory.block(block).bell;
-    auto const next = (bell.load(std::memory_order_relaxed) | 3) + 1; // the next sleep's number
-    bell.store(with(next, bell_state::armed), std::memory_order_release);
+    bell.store(next_sleep(bell.load(std::memory_order_relaxed)), std::memory_order_release);
     set_block(memory.head().armed, block);
     full_fence(memory.head().armed.bits[block / 64]);
 }
 
 void disarm_bell(arena const& memory, std::uint32_t block)
 {
-    clear_block(memory.head().armed, block);
-    auto& bell = memory.block(block).bell;
-    bell.store(with(bell.load(std::memory_order_relaxed), bell_state::awake),
-               std::memory_order_release);
-    full_fence(memory.head().armed.bits[block / 64]);
+    auto const was = state_of(wake(memory, block));
+    if (was == bell_state::ringing || was == bell_state::rung)
+        add_to(memory.block(block).notified.wakes);
+}
+
+void silence_bell(arena const& memory, std::uint32_t block)
+{
+    wake(memory, block);
 }
 
 void ring_sleepers(arena const& memory, doorbells const& bells, std::uint32_t field,
@@ -99,19 +122,29 @@ void ring_sleepers(arena const& memory, doorbells const& bells, std::uint32_t fi
     auto& armed = memory.head().armed;
     auto& subscribers = memory.at<block_set>(memory.places().fields[field].subscribers);
     full_fence(armed.bits[0]);
-    for (std::uint32_t group = 0; group * 64 < memory.places().blocks; ++group) {
-        auto sleepers = armed.bits[group].load(std::memory_order_acquire);
-        if (sleepers == 0)
-            continue;
-        sleepers &= subscribers.bits[group].load(std::memory_order_acquire);
-        if (self / 64 == group)
-            sleepers &= ~(std::uint64_t{1} << self % 64);
-        for (; sleepers != 0; sleepers &= sleepers - 1) {
-            auto const block = group * 64 + static_cast<std::uint32_t>(std::countr_zero(sleepers));
-            if (block < bells.size() && block < memory.places().blocks)
-                ring_block(memory, bells, block);
+    sleeper_set sleepers;
+    sleepers.groups = (memory.places().blocks + 63) / 64;
+    int count = 0;
+    for (std::uint32_t group = 0; group != sleepers.groups; ++group) {
+        auto bits = armed.bits[group].load(std::memory_order_acquire);
+        if (bits != 0) {
+            bits &= subscribers.bits[group].load(std::memory_order_acquire);
+            if (self / 64 == group)
+                bits &= ~(std::uint64_t{1} << self % 64);
+            count += std::popcount(bits);
         }
+        sleepers.bits[group] = bits;
     }
+    if (count == 0)
+        return;
+    auto& counts = memory.block(self).notified;
+    if (count > static_cast<int>(relay_above) && leave_to_relay(memory, bells, sleepers, counts))
+        return;
+    for (std::uint32_t group = 0; group != sleepers.groups; ++group)
+        for_each_block(group, sleepers.bits[group], [&](std::uint32_t block) {
+            if (block < bells.size() && block < memory.places().blocks)
+                count_ring(counts, ring_bell(memory.block(block).bell, bells.handles()[block]));
+        });
 }
 
 } // namespace shm

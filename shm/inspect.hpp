@@ -111,6 +111,30 @@ struct block_lag
     std::uint64_t most = 0;    // of the block it is furthest behind; 4096 and it has missed some
 };
 
+// What the workers of a block have done of notifying and of being notified: sums that never fall
+// and outlive each worker.
+struct block_notices
+{
+    std::uint32_t block = 0;
+    std::int64_t pid = 0;           // 0: nobody has the block now
+    std::uint64_t rings = 0;        // system calls by which it rang sleepers, or the relay
+    std::uint64_t collisions = 0;   // of those, for sleepers that somebody else was ringing
+    std::uint64_t relayed = 0;      // changes whose sleepers it left to the relay
+    std::uint64_t relay_stands = 0; // changes whose it did not, for the relay did not move
+    std::uint64_t wakes = 0;        // sleeps of its own that a ring has ended
+    std::uint64_t told = 0;         // calls of its handlers
+    std::uint64_t folded = 0;       // changes that a newer one of their row made needless
+    std::uint64_t resyncs = 0;      // times that it had fallen too far behind
+};
+
+// Who rings many sleepers for their writers: the master.
+struct relay_facts
+{
+    bool open = false; // there is one
+    std::uint64_t rounds = 0;
+    std::uint64_t rings = 0;
+};
+
 class inspect
 {
   public:
@@ -150,6 +174,8 @@ class inspect
     std::vector<held_lock> locks() const;
     std::vector<block_facts> blocks() const;
     std::vector<block_lag> lags() const;        // of every block that has subscribed
+    std::vector<block_notices> notices() const; // of every block that has or had a worker
+    relay_facts relay() const;
     std::vector<repair_report> repairs() const; // oldest first
     std::vector<region> quarantined() const;
     std::vector<memory_part> memory() const; // their sum is bytes()

@@ -106,6 +106,36 @@ std::vector<block_lag> inspect::lags() const
     return out;
 }
 
+std::vector<block_notices> inspect::notices() const
+{
+    std::vector<block_notices> out;
+    for (std::uint32_t block = 0; block != memory_->places().blocks; ++block) {
+        auto const& its = memory_->block(block);
+        if (its.id.load(relaxed) == 0)
+            continue;
+        auto const& done = its.notified;
+        out.push_back({.block = block,
+                       .pid = its.pid.load(relaxed),
+                       .rings = done.rings.load(relaxed),
+                       .collisions = done.collisions.load(relaxed),
+                       .relayed = done.relayed.load(relaxed),
+                       .relay_stands = done.relay_stands.load(relaxed),
+                       .wakes = done.wakes.load(relaxed),
+                       .told = done.told.load(relaxed),
+                       .folded = done.folded.load(relaxed),
+                       .resyncs = done.resyncs.load(relaxed)});
+    }
+    return out;
+}
+
+relay_facts inspect::relay() const
+{
+    auto const& relay = memory_->head().relay;
+    return {.open = relay.open.load(relaxed) != 0,
+            .rounds = relay.rounds.load(relaxed),
+            .rings = relay.rings.load(relaxed)};
+}
+
 std::vector<region> inspect::quarantined() const
 {
     std::vector<region> out;

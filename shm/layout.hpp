@@ -39,6 +39,19 @@ struct alignas(line_bytes) block_set
     word bits[block_words];
 };
 
+// Where writers leave the ringing of many sleepers to the master (doorbell_relay.hpp).
+struct relay_block
+{
+    alignas(line_bytes) half_word open; // 1: there is one
+    half_word unused;
+    word bell;                       // its own, as a block's
+    word moved;                      // coarse clock: when it was last rung, or last came round
+    block_set wanted;                // whom to ring
+    alignas(line_bytes) word rounds; // written by the relay alone, as the next one
+    word rings;                      // its writes to eventfds
+};
+static_assert(sizeof(relay_block) == 3 * line_bytes);
+
 struct header
 {
     std::uint64_t magic;
@@ -59,13 +72,14 @@ struct header
     block_set takers;                  // blocks that accept from shared sockets (turn.hpp)
     alignas(line_bytes) word turn;     // passes << 32 | block + 1: who accepts; below 0: nobody
     alignas(line_bytes) word repairs;  // how many there were; the last 64 are in the repair log
+    relay_block relay;
 };
 // By these a segment of any version is told from other files, and from one of another version.
 static_assert(offsetof(header, magic) == 0 && offsetof(header, layout_version) == 8 &&
               offsetof(header, line) == 12 && offsetof(header, bytes) == 16 &&
               offsetof(header, fingerprint) == 24);
 static_assert(offsetof(header, revision) == 2 * line_bytes);
-static_assert(sizeof(header) == 7 * line_bytes);
+static_assert(sizeof(header) == 10 * line_bytes);
 
 // What a writer is about to do, so that whoever finds it dead can finish it or take it back.
 // `state` is the last store of arming and the first of disarming.
@@ -141,6 +155,26 @@ struct transaction_block
 };
 static_assert(sizeof(transaction_block) == 14 * line_bytes);
 
+// What a block's workers have done of notifying, and of being notified: sums that never fall and
+// outlive each worker. Only the worker adds, so no addition is a locked one (add_to).
+struct alignas(line_bytes) notification_counts
+{
+    word rings;        // writes to eventfds, as a writer
+    word collisions;   // of those, to sleepers that somebody else was ringing
+    word relayed;      // changes whose sleepers were left to the relay
+    word relay_stands; // changes whose many sleepers were not, for the relay did not move
+    word wakes;        // sleeps that a ring has ended
+    word told;         // calls of handlers
+    word folded;       // changes that were not told, since a newer one of their row was
+    word resyncs;
+};
+static_assert(sizeof(notification_counts) == line_bytes);
+
+inline void add_to(word& count, std::uint64_t more = 1)
+{
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
 // One worker's place.
 struct worker_block
 {
@@ -148,7 +182,7 @@ struct worker_block
     alignas(line_bytes) std::atomic<std::int64_t> pid;
     word id;
     half_word generation;
-    half_word open;        // 1: a worker has it
+    half_word open;        // not 0: a worker has it, or has had it and is not reaped
     half_word seat;        // in the cluster: two workers of one seat have a block each
     half_word passed_over; // 1: the worker had the turn and stood; ends when it moves (turn.hpp)
 
@@ -169,8 +203,10 @@ struct worker_block
     word ring_tail;                        // stored after: records below are whole
     // While the worker appends to a ring: what it appends is newer than this - 1; 0: it does not.
     word appending;
+
+    notification_counts notified;
 };
-static_assert(sizeof(worker_block) == 5 * line_bytes);
+static_assert(sizeof(worker_block) == 6 * line_bytes);
 
 // One change in a ring; key words and, where it fits, row words follow. Records of one revision are
 // one transaction's: they lie one after the other, and one store of the tail publishes them all.

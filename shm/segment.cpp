@@ -189,6 +189,14 @@ std::string segment::name() const
     return {text, ::strnlen(text, sizeof text)};
 }
 
+namespace {
+
+// Stages of a death, in worker_block::open: until the last one is over, others do not wait for the
+// ring that the dead worker owes.
+enum : std::uint32_t { is_free = 0, is_open = 1, was_rung_for = 2, was_settled = 3 };
+
+} // namespace
+
 void segment::open_block(std::uint32_t block, block_owner const& owner)
 {
     auto& its = memory_->block(block);
@@ -196,7 +204,7 @@ void segment::open_block(std::uint32_t block, block_owner const& owner)
     its.id.store(owner.id, std::memory_order_relaxed);
     its.generation.store(owner.generation, std::memory_order_relaxed);
     its.seat.store(owner.seat, std::memory_order_relaxed);
-    its.open.store(1, std::memory_order_release);
+    its.open.store(is_open, std::memory_order_release);
 }
 
 namespace {
@@ -218,6 +226,20 @@ void take_back(shm::arena const& memory, shm::field_plan const& field, std::uint
 
 } // namespace
 
+namespace {
+
+// Once a stage; then the reaper comes again.
+bool not_yet(shm::worker_block& its, std::uint32_t stage, doorbells const& bells)
+{
+    if (auto const now = its.open.load(std::memory_order_relaxed); now != is_free && now < stage) {
+        bells.ring_all();
+        its.open.store(stage, std::memory_order_relaxed);
+    }
+    return false;
+}
+
+} // namespace
+
 bool segment::reap_block(std::uint32_t block, doorbells const& bells)
 {
     auto& its = memory_->block(block);
@@ -227,23 +249,23 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
         if (what.field < fields.size() && what.shard < fields[what.field].shard_count) {
             shm::shard_lock lock{*memory_, what.field, what.shard};
             if (!lock.try_lock_once()) // inherits and repairs, or somebody else is at it
-                return false;
+                return not_yet(its, was_rung_for, bells);
             lock.unlock();
         }
         // Repaired. Were it armed still, its writer had written it without the lock.
         its.intent.armed.store(0, std::memory_order_release);
     }
     if (!shm::end_transaction(*memory_, block))
-        return false;
+        return not_yet(its, was_settled, bells);
     for (std::uint32_t i = 0; i != fields.size(); ++i)
         if (fields[i].kind == field_kind::queue && !shm::return_leases(*memory_, i, block))
-            return false;
+            return not_yet(its, was_settled, bells);
     shm::clear_block(memory_->head().armed, block);
     for (auto const& field : fields) {
         shm::clear_block(memory_->at<shm::block_set>(field.subscribers), block);
         take_back(*memory_, field, block);
     }
-    shm::disarm_bell(*memory_, block);
+    shm::silence_bell(*memory_, block);
     its.connections.store(0, std::memory_order_relaxed);
     its.in_flight.store(0, std::memory_order_relaxed);
     its.requests.store(0, std::memory_order_relaxed);
@@ -251,7 +273,7 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
     its.pid.store(0, std::memory_order_relaxed);
     its.passed_over.store(0, std::memory_order_relaxed);
     its.appending.store(0, std::memory_order_release); // what it has not appended it never will
-    its.open.store(0, std::memory_order_release);
+    its.open.store(is_free, std::memory_order_release);
     shm::leave_turns(*memory_, bells, block);
     // It may have died between its commit and its ring, or between passing its turn and ringing.
     bells.ring_all();

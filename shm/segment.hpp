@@ -70,24 +70,28 @@ struct repair_report
     std::chrono::system_clock::time_point when{}; // of the report
 };
 
-// One eventfd for each block, for the life of the cluster. The master makes them; a worker gets
-// them over the channel. Ringing one wakes the worker in that block.
+// One eventfd for each block, and one for the relay to whom writers leave many sleepers, for the
+// life of the cluster. The master makes them; a worker gets them over the channel. Ringing a
+// block's wakes its worker. Whoever has none of the relay's rings all sleepers itself.
 class doorbells
 {
   public:
     doorbells() = default;
-    explicit doorbells(std::vector<handle> bells)
+    explicit doorbells(std::vector<handle> bells, handle relay = {})
         : bells_{std::move(bells)}
+        , relay_{std::move(relay)}
     {}
     static doorbells make(std::uint32_t blocks); // throws system_error
 
     std::span<handle const> handles() const { return bells_; }
     std::uint32_t size() const { return static_cast<std::uint32_t>(bells_.size()); }
     void ring(std::uint32_t block) const noexcept; // one write; a full bell has been rung already
-    void ring_all() const noexcept;
+    void ring_all() const noexcept;                // every block
+    handle const& relay() const { return relay_; }
 
   private:
     std::vector<handle> bells_;
+    handle relay_;
 };
 
 class segment
@@ -125,8 +129,8 @@ class segment
 
     // After it died: finishes or takes back what it was writing, gives back what it had leased or
     // held, clears its load and its subscriptions, wakes everybody. False when another process is
-    // repairing just now, or works in a queue that gets something back: call again a little later.
-    // Never blocks.
+    // repairing just now, or works in a queue that gets something back: call again a little later;
+    // everybody has been woken nevertheless. Never blocks.
     bool reap_block(std::uint32_t block, doorbells const& bells);
 
     worker_load load_of(std::uint32_t block) const;

@@ -399,6 +399,7 @@ std::size_t subscription::core::catch_up()
 std::size_t subscription::core::lapped()
 {
     ++resyncs;
+    shm::add_to(who.counts().resyncs);
     reader.skip_to_now();
     held.clear();
     for (auto& field : fields)
@@ -489,6 +490,7 @@ std::size_t subscription::core::collect_appended(std::uint64_t stable)
         lanes_held = lanes_held || (is_ordered && field.lanes->news());
         if (!whole) { // the rows that it has follow like any others
             ++resyncs;
+            shm::add_to(who.counts().resyncs);
             auto const newest = memory.head().revision.load(std::memory_order_acquire);
             raw_change const missed{.kind = change_kind::resync,
                                     .revision = newest,
@@ -541,8 +543,10 @@ std::size_t subscription::core::tell(news_item const& it)
         bool const is_ordered = to->deliver() == delivery::ordered;
         if (to->is_ended() || !(is_ordered ? it.for_ordered : it.for_others))
             continue;
-        if (to->deliver() == delivery::latest && it.is_folded)
+        if (to->deliver() == delivery::latest && it.is_folded) {
+            shm::add_to(who.counts().folded);
             continue;
+        }
         calls += tell(it, *to, is_there);
     }
     return calls;
@@ -574,8 +578,10 @@ std::size_t subscription::core::tell(news_item const& it, shm::watcher& to,
         // Told only if it is still so: else a newer record of this key follows, or was shown.
         if (!is_there)
             is_there = read(*it.field, raw.key);
-        if (put != *is_there || (put && slot[0] != it.revision))
+        if (put != *is_there || (put && slot[0] != it.revision)) {
+            shm::add_to(who.counts().folded);
             return 0;
+        }
         raw.row = put ? slot.data() + 1 + its.key_words : nullptr;
         raw.body = body;
     }
@@ -606,11 +612,14 @@ std::size_t subscription::dispatch()
         }
     } const ended{*me};
     std::size_t calls = me->tell_samples();
-    if (me->over || !me->news())
-        return calls;
-    if (me->next_item == me->items.size())
-        calls += me->collect();
-    calls += me->tell_items();
+    if (!me->over && me->news()) {
+        if (me->next_item == me->items.size())
+            calls += me->collect();
+        calls += me->tell_items();
+    }
+    if (calls == 0)
+        return 0;
+    shm::add_to(me->who.counts().told, calls);
     if (!me->over && !me->next_cursor)
         me->next_cursor = shm::stable_revision(me->memory);
     return calls;

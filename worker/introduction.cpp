@@ -23,6 +23,8 @@ void introduction::hear(protocol::welcome const& said, std::vector<handle> handl
 {
     who_ = said;
     segment = first_of(handles);
+    if (handles.size() > 1)
+        relay = std::move(handles[1]);
     auto least = log::level::info;
     auto form = log::format::text;
     log::parse(said.log_level, least);

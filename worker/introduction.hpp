@@ -41,6 +41,7 @@ class introduction
     // Each for who needs it, once.
     handle segment;
     std::vector<handle> bells;
+    handle relay; // the master's doorbell; perhaps none
     std::vector<address> addresses;
 
   private:

@@ -194,7 +194,7 @@ void runtime::core::begin()
     auto const& plan = told.who();
     try {
         auto const memory = segment::attach(std::exchange(told.segment, {}), view.described());
-        who.emplace(memory, plan.block, doorbells{std::move(told.bells)});
+        who.emplace(memory, plan.block, doorbells{std::move(told.bells), std::move(told.relay)});
         beats.emplace(loop, *who, milliseconds{plan.beat_ms},
                       [this] { channel.send(protocol::awake{}); });
         view.bind(*who);

@@ -21,6 +21,9 @@ struct participant::core
     std::uint64_t free_word = 0;       // where the last free cell was found, in free_hints' words
     std::uint64_t free_chunk_word = 0; // the same of chunks, from where this block begins
 
+    // What this block has done of notifying: add_to(counts().told), from the participant's thread.
+    shm::notification_counts& counts() const { return memory->block(block).notified; }
+
     // After a commit has been announced and its lock given back.
     void tell(std::uint32_t field);
 

@@ -199,6 +199,34 @@ TEST_CASE("coveyctl state lag shows the worker that does not come round", "[clus
     }));
 }
 
+TEST_CASE("coveyctl lag tells what notifying has cost", "[cluster][coveyctl]")
+{
+    controlled_cluster const all{BOARD, 2};
+    auto clients = all.it.one_on_each(2);
+    for (int i = 0; i < 10; ++i)
+        CHECK(ask(clients[0], "PUT", "/scores/anna", std::to_string(i)).status == 204);
+    auto const told = [&](std::string const& json, std::string const& block) {
+        return number_of(json.substr(json.find("{\"block\":" + block + ",\"told\":")), "told");
+    };
+    CHECK(wait_until([&] {
+        auto const now = all.ask({"lag", "--json"});
+        return told(now, "0") >= 10 && told(now, "1") >= 10;
+    }));
+    auto const json = all.ask({"state", "lag", "--json"});
+    CHECK_THAT(json, StartsWith("{\"subscribers\":[{\"block\":0,\"pid\":"));
+    CHECK_THAT(json, Contains("\"relay\":{\"open\":true,\"rounds\":"));
+    CHECK(number_of(json, "rings") +
+              number_of(json.substr(json.find("{\"block\":1,\"told\"")), "rings") >
+          0);
+    auto const text = all.ask({"lag"});
+    CHECK_THAT(text, StartsWith("BLOCK "));
+    CHECK_THAT(text,
+               Contains("\nBLOCK  TOLD  FOLDED  RESYNCS  WAKES  RINGS  RELAYED  RELAY STANDS"));
+    CHECK_THAT(text, Contains("\nthe relay has come round "));
+    for (auto const& line : lines_of(text))
+        CHECK(line.size() <= 80);
+}
+
 TEST_CASE("coveyctl state fsck finds a flipped bit and nothing else", "[cluster][coveyctl]")
 {
     controlled_cluster const all{BOARD, 2};
@@ -320,13 +348,13 @@ TEST_CASE("coveyctl state watch tells changes as they come, until it is interrup
 {
     controlled_cluster const all{BOARD, 2};
     auto const watch = [&](std::vector<std::string> words) {
-        words.insert(words.begin(), {"state", "watch", "--interval", "5"});
+        words.insert(words.end(), {"--interval", "5"});
         return std::make_unique<program>(COVEYCTL, std::move(words),
                                          std::vector{all.place.variable()});
     };
-    auto scores = watch({"scores"});
-    auto anna = watch({"scores", "anna", "--json"});
-    auto visits = watch({"visits"});
+    auto scores = watch({"state", "watch", "scores"});
+    auto anna = watch({"watch", "scores", "anna", "--json"}); // it stands by itself, too
+    auto visits = watch({"watch", "visits"});
     auto client = all.it.connect();
     // A watch begins some time after its process: the first change that each tells is one of these.
     std::uint64_t round = 0;

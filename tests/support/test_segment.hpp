@@ -29,7 +29,8 @@ struct member
         std::vector<handle> copies;
         for (auto const& bell : bells.handles())
             copies.push_back(bell.duplicate());
-        return doorbells{std::move(copies)};
+        return doorbells{std::move(copies),
+                         bells.relay().is_open() ? bells.relay().duplicate() : handle{}};
     }
 
     participant who;

@@ -35,6 +35,8 @@ class command
         app_.add_option("--pid", which_.pid, "The cluster, by its master's process");
         app_.add_flag("--json", json_, "Say it for programs");
         add_cluster();
+        add_watch(app_);
+        add_lag(app_);
         add_state(*app_.add_subcommand("state", "Look into the shared state"));
     }
 
@@ -120,8 +122,21 @@ class command
         add_field(add(state, "dump", "Every row, a JSON object a line",
                       state_verb{[this](auto& it) { return dump(it, field_); }}))
             ->required();
+        add_watch(state);
+        add(state, "locks", "Every lock that somebody holds, and who",
+            state_verb{[this](auto& it) { return tell_locks(it, json_); }});
+        add_lag(state);
+        add(state, "repairs", "The last 64 repairs of what dead workers had left",
+            state_verb{[this](auto& it) { return tell_repairs(it, json_); }});
+        add(state, "fsck", "Whether the state is whole; exit code 1 when it is not",
+            state_verb{[this](auto& it) { return check(it, json_); }});
+    }
+
+    // These two stand in both places: who looks at notification needs no other part of the state.
+    void add_watch(CLI::App& to)
+    {
         auto& watching =
-            add(state, "watch", "Changes as they come, until interrupted",
+            add(to, "watch", "Changes as they come, until interrupted",
                 cluster_verb{[this](auto& cluster) {
                     watch_wish const wish{field_, key_, std::chrono::milliseconds{interval_ms_}};
                     return watch(open_state(cluster), cluster.master_pid(), wish, json_);
@@ -133,14 +148,12 @@ class command
                         "Milliseconds between two looks: a reader can not be rung")
             ->check(CLI::Range(1, 60'000))
             ->capture_default_str();
-        add(state, "locks", "Every lock that somebody holds, and who",
-            state_verb{[this](auto& it) { return tell_locks(it, json_); }});
-        add(state, "lag", "How many changes each subscriber has not read",
+    }
+
+    void add_lag(CLI::App& to)
+    {
+        add(to, "lag", "How far each subscriber is behind, and what notifying has cost",
             state_verb{[this](auto& it) { return tell_lags(it, json_); }});
-        add(state, "repairs", "The last 64 repairs of what dead workers had left",
-            state_verb{[this](auto& it) { return tell_repairs(it, json_); }});
-        add(state, "fsck", "Whether the state is whole; exit code 1 when it is not",
-            state_verb{[this](auto& it) { return check(it, json_); }});
     }
 
     CLI::Option* add_field(CLI::App& to) { return to.add_option("FIELD", field_, "Its name"); }

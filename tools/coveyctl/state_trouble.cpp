@@ -11,6 +11,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <iostream>
+#include <vector>
 
 namespace coveyctl {
 
@@ -86,9 +87,49 @@ int tell_locks(inspect const& state, bool json)
     return exit_code::done;
 }
 
+namespace {
+
+json::object as_json(covey::block_notices const& one)
+{
+    return {{"block", one.block},
+            {"told", one.told},
+            {"folded", one.folded},
+            {"resyncs", one.resyncs},
+            {"wakes", one.wakes},
+            {"rings", one.rings},
+            {"collisions", one.collisions},
+            {"relayed", one.relayed},
+            {"relay_stands", one.relay_stands}};
+}
+
+void print(std::vector<covey::block_notices> const& all, covey::relay_facts const& relay)
+{
+    table out{{{"BLOCK", side::right},
+               {"TOLD", side::right},
+               {"FOLDED", side::right},
+               {"RESYNCS", side::right},
+               {"WAKES", side::right},
+               {"RINGS", side::right},
+               {"RELAYED", side::right},
+               {"RELAY STANDS", side::right}}};
+    for (auto const& one : all)
+        out.add({fmt::to_string(one.block), fmt::to_string(one.told), fmt::to_string(one.folded),
+                 fmt::to_string(one.resyncs), fmt::to_string(one.wakes), fmt::to_string(one.rings),
+                 fmt::to_string(one.relayed), fmt::to_string(one.relay_stands)});
+    if (!out.empty()) {
+        std::cout << '\n';
+        out.print(std::cout);
+    }
+    if (relay.open)
+        std::cout << fmt::format("\nthe relay has come round {} times and rung {} sleepers\n",
+                                 relay.rounds, relay.rings);
+}
+
+} // namespace
+
 int tell_lags(inspect const& state, bool json)
 {
-    json::array values;
+    json::array subscribers;
     table out{{{"BLOCK", side::right},
                {"PID", side::right},
                {"PROCESS"},
@@ -98,20 +139,31 @@ int tell_lags(inspect const& state, bool json)
     constexpr std::uint64_t ring = 4096; // block_lag
     for (auto const& one : state.lags()) {
         auto const at_work = state_of(one.pid);
-        values.push_back(json::object{{"block", one.block},
-                                      {"pid", one.pid},
-                                      {"process", at_work},
-                                      {"changes", one.changes},
-                                      {"most", one.most},
-                                      {"missed", one.most > ring}});
+        subscribers.push_back(json::object{{"block", one.block},
+                                           {"pid", one.pid},
+                                           {"process", at_work},
+                                           {"changes", one.changes},
+                                           {"most", one.most},
+                                           {"missed", one.most > ring}});
         out.add({fmt::to_string(one.block), fmt::to_string(one.pid), at_work,
                  fmt::to_string(one.changes), fmt::to_string(one.most),
                  one.most > ring ? "has missed some: it will resync" : ""});
     }
-    if (json)
-        json::print(values);
-    else
+    auto const notices = state.notices();
+    auto const relay = state.relay();
+    if (!json) {
         print_nothing(out, "nobody subscribes");
+        print(notices, relay);
+        return exit_code::done;
+    }
+    json::array blocks;
+    for (auto const& one : notices)
+        blocks.push_back(as_json(one));
+    json::print(json::object{
+        {"subscribers", subscribers},
+        {"blocks", blocks},
+        {"relay",
+         json::object{{"open", relay.open}, {"rounds", relay.rounds}, {"rings", relay.rings}}}});
     return exit_code::done;
 }
 
