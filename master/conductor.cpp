@@ -1,6 +1,7 @@
 #include "conductor.hpp"
 
 #include "allowed_cpus.hpp"
+#include "busy_poll.hpp"
 #include "memory_report.hpp"
 #include "user_names.hpp"
 
@@ -106,12 +107,25 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
 void conductor::start()
 {
     log::info(memory_report(segment_));
+    warn_of_busy_poll(settings_.workers);
     bell_watch_->start();
     after([this](time_point now) { supervisor_.start(now); });
 }
 
+// Once in a master's life: it is the same advice however many come.
+void conductor::warn_of_busy_poll(std::uint32_t workers)
+{
+    if (warned_of_busy_poll_)
+        return;
+    auto const warning = busy_poll_warning(settings_.busy_poll, workers, allowed_cpus());
+    warned_of_busy_poll_ = !warning.empty();
+    if (warned_of_busy_poll_)
+        log::warning(warning);
+}
+
 void conductor::scale(std::uint32_t workers)
 {
+    warn_of_busy_poll(workers);
     for (auto seat = std::size_t{workers}; seat < places_.size(); ++seat) {
         places_[seat].environment.clear();
         places_[seat].expected.reset();

@@ -115,6 +115,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     void wait();
     void answer(reload_handler handler, boost::system::error_code failed, verdict what);
     void let_go_of_outputs();
+    void warn_of_busy_poll(std::uint32_t workers);
     void forget_ended();
 
     void execute(order::fork const& it);
@@ -184,6 +185,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     net::steady_timer tick_;
     std::optional<time_point> tick_at_;
     bool carrying_out_ = false;
+    bool warned_of_busy_poll_ = false;
     bool stopping_ = false;
 };
 

@@ -18,6 +18,7 @@ change_loop::change_loop(net::io_context& loop, subscription& changes,
     : loop_{loop}
     , changes_{changes}
     , budget_{budget}
+    , odds_{budget}
     , bell_{loop.get_executor(), changes.doorbell()}
     , look_again_{loop}
 {
@@ -46,12 +47,13 @@ void change_loop::turn()
 {
     bool news = tell();
     if (budget_.count() > 0) {
-        for (int look = 1; look < looks_a_turn && !news; ++look)
-            news = tell();
+        if (odds_.pays())
+            for (int look = 1; look < looks_a_turn && !news; ++look)
+                news = tell();
         auto const now = clock::now();
         if (news)
-            last_news_ = now;
-        if (now - last_news_ < budget_)
+            odds_.news_after(now - std::exchange(last_news_, now));
+        if (odds_.pays() && now - last_news_ < budget_)
             return come_round();
     }
     if (!changes_.arm())
@@ -83,7 +85,6 @@ void change_loop::wait()
                           [this](boost::system::error_code failed, std::size_t) {
                               if (failed)
                                   return;
-                              last_news_ = clock::now();
                               wait();
                               if (on_ring_)
                                   on_ring_();

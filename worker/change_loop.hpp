@@ -2,8 +2,11 @@
 //
 // One turn tells what has happened and says "ring me". With a busy-poll budget a turn is followed
 // by others for that long after the last news, each between the loop's other work, before the
-// worker sleeps: a writer then spends no system call on waking it.
+// worker sleeps: a writer then spends no system call on waking it. Where changes come too seldom
+// for that to find any (poll_odds), it sleeps at once.
 #pragma once
+
+#include "poll_odds.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -42,6 +45,7 @@ class change_loop
     net::io_context& loop_;
     subscription& changes_;
     std::chrono::microseconds budget_;
+    poll_odds odds_;
     net::posix::basic_stream_descriptor<net::io_context::executor_type> bell_;
     net::steady_timer look_again_; // while an ordered watch waits for a change under way
     clock::time_point last_news_ = clock::now();
