@@ -133,6 +133,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     void reap(order::reap const& it, milliseconds retry);
     void quarantine_what_kills();
     void end_quarantines();
+    void count_end(order::tell const& it);
     void log_fact(order::tell const& it) const;
     sample look_at(supervisor::life_view const& seen) const;
     void watch(worker_life& life);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/system/system_error.hpp>
 #include <covey/protocol/log.hpp>
+#include <covey/shm/seat_words.hpp>
 #include <fmt/format.h>
 #include <utility>
 
@@ -230,8 +231,10 @@ void conductor::execute(order::tell& it)
         out.address = addresses_.at(it.listener);
     if (auto const life = lives_.find(it.id); life != lives_.end()) {
         out.worker = life->second->ref();
-        if (it.what == fact::exit)
+        if (it.what == fact::exit) {
             life->second->settle(it.planned);
+            count_end(it);
+        }
         if (it.what == fact::error) {
             ending_.push_back(it.id);
             hands_->on_seats_changed();
@@ -239,6 +242,15 @@ void conductor::execute(order::tell& it)
     }
     out.text = std::move(it.text);
     board_->post(std::move(out));
+}
+
+// For who reads metrics from the segment.
+void conductor::count_end(order::tell const& it)
+{
+    auto const how = it.planned              ? shm::worker_end::planned
+                     : it.status.signal == 0 ? shm::worker_end::exited
+                                             : shm::worker_end::killed;
+    shm::count(shm::statistics_of_master(segment_)[shm::end_word(it.seat, how)]);
 }
 
 void conductor::log_fact(order::tell const& it) const

@@ -107,6 +107,11 @@ inspect inspect::open(handle const& lent)
         std::move(described)};
 }
 
+inspect inspect::over(segment const& attached, schema described)
+{
+    return inspect{attached.memory(), std::move(described)};
+}
+
 inspect::inspect(std::shared_ptr<shm::arena> memory, schema described)
     : memory_{std::move(memory)}
     , schema_{std::move(described)}
@@ -172,6 +177,7 @@ std::vector<memory_part> inspect::memory() const
         {"transactions", places.transactions},
         {"cursors", places.cursors},
         {"repair log", places.repair_log},
+        {"statistics", places.statistics},
         {"rings of changes", places.rings},
     };
     for (std::size_t i = 0; i != places.fields.size(); ++i)

@@ -143,6 +143,10 @@ class inspect
     // (and where).
     static inspect open(handle const& lent);
 
+    // What a process sees that has the segment anyway: the same mapping. `described` is the
+    // schema that it was attached or created with.
+    static inspect over(segment const& attached, schema described);
+
     std::string name() const;
     std::uint64_t bytes() const;
     std::uint64_t revision() const; // of the newest change that has begun

@@ -1,5 +1,7 @@
 #include "plan.hpp"
 
+#include "statistics.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
@@ -153,6 +155,7 @@ plan make_plan(schema const& described, std::uint32_t blocks)
     out.transactions = next.take(blocks * sizeof(transaction_block));
     out.cursors = next.take(std::uint64_t{blocks} * blocks * sizeof(word));
     out.repair_log = next.take(repair_records * sizeof(repair_record));
+    out.statistics = next.take((std::uint64_t{blocks} + 1) * statistics_bytes);
 
     std::uint64_t record_bytes = line_bytes;
     for (auto const& field : described.fields) {

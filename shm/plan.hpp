@@ -66,6 +66,7 @@ struct plan
     std::uint64_t transactions = 0; // transaction_block[blocks]
     std::uint64_t cursors = 0;      // word[blocks][blocks]: reader, then ring, for tools
     std::uint64_t repair_log = 0;
+    std::uint64_t statistics = 0; // word[blocks + 1][statistics_words]: the last is the master's
     std::uint64_t rings = 0;
     std::uint64_t bytes = 0; // of the whole; a multiple of the page
     std::vector<field_plan> fields;

@@ -6,6 +6,7 @@
 #include "fifo.hpp"
 #include "free_cells.hpp"
 #include "link.hpp"
+#include "seat_words.hpp"
 #include "transaction_log.hpp"
 
 #include <algorithm>
@@ -79,10 +80,10 @@ std::uint64_t repair_clock()
 void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
                 bool committed, std::uint64_t began)
 {
+    auto const relaxed = std::memory_order_relaxed;
     auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
     auto& entry = memory.at<repair_record>(memory.places().repair_log +
                                            (number - 1) % repair_records * sizeof(repair_record));
-    auto const relaxed = std::memory_order_relaxed;
     entry.number.store(0, std::memory_order_release);
     entry.dead_pid.store(what ? memory.block(block).pid.load(relaxed) : 0,
                          std::memory_order_release);
@@ -95,6 +96,10 @@ void log_repair(arena const& memory, region where, std::uint32_t block, intent_c
     entry.took.store(repair_clock() - began, relaxed);
     entry.when.store(now_of(CLOCK_REALTIME), relaxed);
     entry.number.store(number, std::memory_order_release);
+    auto const kind = what == nullptr ? repair_kind::unlocked
+                      : committed     ? repair_kind::finished
+                                      : repair_kind::taken_back;
+    shared_statistic(memory, repair_word(kind)).fetch_add(1, relaxed);
 }
 
 namespace {
