@@ -1,6 +1,7 @@
 #include "log.hpp"
 
 #include "detail/escape.hpp"
+#include "detail/unblocked_write.hpp"
 
 #include <array>
 #include <atomic>
@@ -9,7 +10,9 @@
 #include <mutex>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
+#include <string>
+#include <unistd.h>
 #include <utility>
 
 namespace covey::log {
@@ -48,15 +51,52 @@ spdlog::level::level_enum to_spdlog(level value)
     return spdlog::level::off;
 }
 
+// Lines that were not taken, in this process.
+struct losses
+{
+    std::atomic<std::uint64_t> all{0};
+    std::atomic<std::uint64_t> untold{0};
+    std::atomic<std::atomic<std::uint64_t>*> total{nullptr};
+
+    void count() noexcept
+    {
+        all.fetch_add(1, std::memory_order_relaxed);
+        untold.fetch_add(1, std::memory_order_relaxed);
+        if (auto* const also = total.load(std::memory_order_acquire))
+            also->fetch_add(1, std::memory_order_relaxed);
+    }
+
+    static losses& self()
+    {
+        static losses& only = *new losses; // kept to the very end
+        return only;
+    }
+};
+
+// A sink has no way to say that it has failed but an exception, which a logger keeps for itself.
+thread_local bool was_taken = false;
+
+class unblocked_standard_error : public spdlog::sinks::base_sink<std::mutex>
+{
+  protected:
+    void sink_it_(spdlog::details::log_msg const& said) override
+    {
+        spdlog::memory_buf_t line;
+        formatter_->format(said, line);
+        was_taken = protocol::detail::write_unblocked(STDERR_FILENO, {line.data(), line.size()});
+    }
+    void flush_() override {}
+};
+
 // The logger's name is the role, escaped as the form asks, so that the pattern can place it.
-// Standard error is unbuffered: a line is one write(2), and lines of several processes that share
-// a pipe stay whole up to PIPE_BUF.
+// A line is one write(2), and lines of several processes that share a pipe stay whole up to
+// PIPE_BUF.
 std::shared_ptr<spdlog::logger> make_logger(std::string_view role, format form)
 {
     bool const json = form == format::json;
     auto made = std::make_shared<spdlog::logger>(json ? detail::escape_json(role)
                                                       : detail::escape_text(role),
-                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+                                                 std::make_shared<unblocked_standard_error>());
     made->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","role":%n,"text":%v})"
              : "%Y-%m-%dT%H:%M:%S.%eZ %-5l %n: %v",
@@ -123,6 +163,16 @@ void reopen()
     self.current.logger->flush();
 }
 
+std::uint64_t dropped()
+{
+    return losses::self().all.load(std::memory_order_relaxed);
+}
+
+void count_dropped_in(std::atomic<std::uint64_t>* total)
+{
+    losses::self().total.store(total, std::memory_order_release);
+}
+
 bool enabled(level at)
 {
     return at != level::off && at >= stream::self().least.load(std::memory_order_relaxed);
@@ -137,8 +187,23 @@ void write(level at, std::string_view text)
         std::scoped_lock const lock{self.mutex};
         return self.current;
     }();
-    current.logger->log(to_spdlog(at), current.form == format::json ? detail::escape_json(text)
-                                                                    : detail::escape_text(text));
+    auto const say = [&](level how, std::string_view words) {
+        was_taken = false;
+        current.logger->log(to_spdlog(how), current.form == format::json
+                                                ? detail::escape_json(words)
+                                                : detail::escape_text(words));
+        return was_taken;
+    };
+    auto& lost = losses::self();
+    if (auto const missing = lost.untold.load(std::memory_order_relaxed)) {
+        if (!say(level::warning, "lines that are missing here, because standard error did not "
+                                 "take them: " +
+                                     std::to_string(missing)))
+            return lost.count(); // nor would it take this one
+        lost.untold.fetch_sub(missing, std::memory_order_relaxed);
+    }
+    if (!say(at, text))
+        lost.count();
 }
 
 } // namespace covey::log

@@ -2,9 +2,13 @@
 //
 // Every line carries time (RFC 3339, UTC), level, role ("master", "worker 1") and text, as plain
 // text or as one JSON object a line. The stream belongs to the process, so this is the one
-// process-wide thing of the house. Any thread may call. A line may block on a full standard error.
+// process-wide thing of the house. Any thread may call. Nothing waits: a line that standard error
+// does not take at once (its reader has stopped, its disk is full) is dropped and counted, and when
+// it takes lines again one says how many were.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,6 +29,13 @@ void configure(std::string role, level least, format form);
 // For who has moved the file that standard error leads to. It is not this program's to open again:
 // all this does is to let nothing wait in a buffer.
 void reopen();
+
+// How many lines this process has dropped.
+std::uint64_t dropped();
+
+// Adds every line that is dropped from now on to `total` as well, which must outlive its being
+// named here; null: to none.
+void count_dropped_in(std::atomic<std::uint64_t>* total);
 
 bool enabled(level at);
 void write(level at, std::string_view text);

@@ -3,11 +3,15 @@
 #include "support/said.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/system/system_error.hpp>
 #include <covey/protocol/log.hpp>
+#include <fcntl.h>
 #include <regex>
 #include <string>
+#include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace covey;
 using test::said;
@@ -25,6 +29,57 @@ std::string after_time(std::string const& line, std::string_view mark)
 {
     return line.substr(line.find(mark));
 }
+
+// A standard error that takes no more bytes, and its other end.
+std::pair<handle, handle> full_pipe()
+{
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    std::string const page(4096, 'x');
+    while (::write(ends[1], page.data(), page.size()) > 0) {
+    }
+    REQUIRE(::fcntl(ends[1], F_SETFL, 0) == 0); // as it comes from a shell: it would wait
+    return {handle{ends[0]}, handle{ends[1]}};
+}
+std::pair<handle, handle> full_socket()
+{
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    std::string const page(4096, 'x');
+    while (::send(ends[1], page.data(), page.size(), MSG_DONTWAIT) > 0) {
+    }
+    return {handle{ends[0]}, handle{ends[1]}};
+}
+
+// Everything that is there.
+std::string drained(handle const& from)
+{
+    REQUIRE(::fcntl(from.get(), F_SETFL, O_NONBLOCK) == 0);
+    std::string out(1 << 20, '\0');
+    std::size_t size = 0;
+    for (ssize_t got = 0;
+         (got = ::read(from.get(), out.data() + size, out.size() - size)) > 0 && size < out.size();)
+        size += static_cast<std::size_t>(got);
+    out.resize(size);
+    return out;
+}
+
+// Standard error is `other` for as long as this lives.
+class other_standard_error
+{
+  public:
+    explicit other_standard_error(handle const& other)
+        : before_{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)}
+    {
+        REQUIRE(::dup2(other.get(), STDERR_FILENO) == STDERR_FILENO);
+    }
+    ~other_standard_error() { ::dup2(before_.get(), STDERR_FILENO); }
+    other_standard_error(other_standard_error const&) = delete;
+    other_standard_error& operator=(other_standard_error const&) = delete;
+
+  private:
+    handle before_;
+};
 
 } // namespace
 
@@ -117,4 +172,49 @@ TEST_CASE("levels and formats have names", "[log]")
     CHECK_FALSE(log::parse("loud", level));
     CHECK_FALSE(log::parse("", level));
     CHECK_FALSE(log::parse("xml", format));
+}
+
+TEST_CASE("who logs never waits for who reads, and every line that is lost is counted", "[log]")
+{
+    bool const socket = GENERATE(false, true);
+    log::configure("worker 1", log::level::info, log::format::text);
+    auto const [reader, writer] = socket ? full_socket() : full_pipe();
+    std::atomic<std::uint64_t> total{0};
+    auto const before = log::dropped();
+    {
+        other_standard_error const full{writer};
+        log::count_dropped_in(&total);
+        for (int i = 0; i != 100; ++i)
+            log::info("nobody reads this"); // it would never return
+        CHECK(log::dropped() - before == 100);
+        CHECK(total == 100);
+        drained(reader);
+        log::info("read again");
+        log::info("and on");
+        log::count_dropped_in(nullptr);
+    }
+    auto const text = drained(reader);
+    CHECK(text.find("Z warning worker 1: lines that are missing here, because standard error did "
+                    "not take them: 100\n") != text.npos);
+    CHECK(text.find("worker 1: read again\n") != text.npos);
+    CHECK(text.ends_with("worker 1: and on\n"));
+    CHECK(std::count(text.begin(), text.end(), '\n') == 3);
+    CHECK(total == 100);
+}
+
+TEST_CASE("a line for a full disk is lost and counted, and no other line is harmed", "[log]")
+{
+    log::configure("worker 1", log::level::info, log::format::text);
+    auto const before = log::dropped();
+    {
+        handle const full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+        REQUIRE(full.is_open());
+        other_standard_error const its{full};
+        log::error("lost");
+    }
+    CHECK(log::dropped() - before == 1);
+    auto const text = said([] { log::error("kept"); });
+    CHECK(text.find("did not take them: 1\n") != text.npos);
+    CHECK(text.ends_with("worker 1: kept\n"));
+    log::configure("covey", log::level::info, log::format::text);
 }
