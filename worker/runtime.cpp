@@ -398,6 +398,11 @@ void runtime::limit_connections(std::optional<std::uint32_t> most)
     core_->load_changed(core_->server->load());
 }
 
+void runtime::limit(http::limits const& bounds)
+{
+    core_->server->limit(bounds);
+}
+
 void runtime::heartbeat()
 {
     core_->beats->beat();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/handler.hpp"
+#include "http/limits.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
@@ -87,6 +88,10 @@ class runtime
     // Takes at most so many connections at a time from now on, 0: none; none given: as many as
     // come. What is open stays.
     void limit_connections(std::optional<std::uint32_t> most);
+
+    // What one connection, and this worker, may cost from now on. Throws std::invalid_argument that
+    // says which number is wrong.
+    void limit(http::limits const& bounds);
 
     // For a handler that computes for long: shows the master's watchdog that it is not stuck. A
     // relaxed store; call it as often as you like.

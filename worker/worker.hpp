@@ -104,6 +104,11 @@ class worker
     // goes to other workers, or waits in the kernel's backlog.
     void limit_connections(std::optional<std::uint32_t> most) { runtime_.limit_connections(most); }
 
+    // What one connection, and this worker, may cost from now on; http/limits.hpp has the numbers.
+    // Throws std::invalid_argument that says which one is wrong: in the set-up function that is a
+    // worker which refuses to serve.
+    void limit(http::limits const& bounds) { runtime_.limit(bounds); }
+
     // For a handler that computes for long: shows the master's watchdog that it is not stuck.
     void heartbeat() { runtime_.heartbeat(); }
 

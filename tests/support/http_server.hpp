@@ -61,6 +61,10 @@ class http_server
         run([&] { server_->drain(spread, std::move(on_empty)); });
     }
 
+    std::uint64_t hits(http::limit which)
+    {
+        return run([&] { return server_->limit_hits().of(which); });
+    }
     std::uint32_t connections() const { return connections_; }
     http::traffic load()
     {

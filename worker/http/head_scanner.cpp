@@ -4,6 +4,10 @@ namespace covey::http {
 
 namespace {
 
+constexpr denial bad_request{400};
+constexpr denial target_too_long{414, limit::target_bytes};
+constexpr denial head_too_large{431, limit::head_bytes};
+
 bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -26,23 +30,23 @@ head_scanner::result head_scanner::scan(std::string_view bytes)
             return {.end = 0, .refusal = judge_unfinished(bytes)};
         }
         if (feed == line_ || bytes[feed - 1] != '\r')
-            return {.end = 0, .refusal = 400};
+            return {.end = 0, .refusal = bad_request};
         auto const line = bytes.substr(line_, feed - 1 - line_);
         line_ = searched_ = feed + 1;
         if (line_ > bounds_->head_bytes_max && lines_ > 0)
-            return {.end = 0, .refusal = 431};
+            return {.end = 0, .refusal = head_too_large};
         if (lines_++ == 0) {
-            if (unsigned const refusal = judge_request_line(line))
+            if (auto const refusal = judge_request_line(line))
                 return {.end = 0, .refusal = refusal};
             continue;
         }
         if (line.empty())
-            return {.end = line_, .refusal = 0};
+            return {.end = line_, .refusal = {}};
         // RFC 9112 5.2: a folded line is a way to hide a field from one of two readers.
         if (line.front() == ' ' || line.front() == '\t')
-            return {.end = 0, .refusal = 400};
+            return {.end = 0, .refusal = bad_request};
         if (lines_ - 1 > bounds_->fields_max)
-            return {.end = 0, .refusal = 431};
+            return {.end = 0, .refusal = {431, limit::fields}};
     }
 }
 
@@ -51,36 +55,36 @@ void head_scanner::reset()
     line_ = searched_ = lines_ = 0;
 }
 
-unsigned head_scanner::judge_request_line(std::string_view line) const
+denial head_scanner::judge_request_line(std::string_view line) const
 {
     auto const first = line.find(' ');
     auto const last = line.rfind(' ');
     if (first == line.npos || first == 0 || first == last)
-        return 400;
+        return bad_request;
     if (!is_http_version(line.substr(last + 1)))
-        return 400;
+        return bad_request;
     auto const target = line.substr(first + 1, last - first - 1);
     if (target.size() > bounds_->target_bytes_max)
-        return 414;
+        return target_too_long;
     if (target.empty() || target.find(' ') != target.npos)
-        return 400;
+        return bad_request;
     auto const version = line.substr(last + 6);
-    return version == "1.1" || version == "1.0" ? 0 : 505;
+    return version == "1.1" || version == "1.0" ? denial{} : denial{505};
 }
 
 // What can be said before the line's end: that it is too long already.
-unsigned head_scanner::judge_unfinished(std::string_view bytes) const
+denial head_scanner::judge_unfinished(std::string_view bytes) const
 {
     if (lines_ == 0) {
         auto const space = bytes.find(' ');
         if (space == bytes.npos)
-            return bytes.size() > bounds_->target_bytes_max ? 400 : 0; // that is no method
+            return bytes.size() > bounds_->target_bytes_max ? bad_request : denial{}; // no method
         auto const rest = bytes.substr(space + 1);
-        return rest.substr(0, rest.find(' ')).size() > bounds_->target_bytes_max ? 414
-               : bytes.size() > bounds_->head_bytes_max                          ? 400
-                                                                                 : 0;
+        if (rest.substr(0, rest.find(' ')).size() > bounds_->target_bytes_max)
+            return target_too_long;
+        return bytes.size() > bounds_->head_bytes_max ? bad_request : denial{};
     }
-    return bytes.size() > bounds_->head_bytes_max ? 431 : 0;
+    return bytes.size() > bounds_->head_bytes_max ? head_too_large : denial{};
 }
 
 } // namespace covey::http

@@ -5,6 +5,7 @@
 // It looks at every byte once, however small the pieces they come in, and keeps no pointer.
 #pragma once
 
+#include "limit_hits.hpp"
 #include "limits.hpp"
 
 #include <cstddef>
@@ -21,8 +22,8 @@ class head_scanner
 
     struct result
     {
-        std::size_t end = 0;  // bytes of the head, its empty line included; 0: not all here yet
-        unsigned refusal = 0; // the status to answer with
+        std::size_t end = 0; // bytes of the head, its empty line included; 0: not all here yet
+        denial refusal;
     };
 
     // `bytes` are all bytes of this request so far, those of earlier calls included.
@@ -32,8 +33,8 @@ class head_scanner
     void reset();
 
   private:
-    unsigned judge_request_line(std::string_view line) const;
-    unsigned judge_unfinished(std::string_view bytes) const;
+    denial judge_request_line(std::string_view line) const;
+    denial judge_unfinished(std::string_view bytes) const;
 
     limits const* bounds_;
     std::size_t line_ = 0;     // where the unfinished line begins

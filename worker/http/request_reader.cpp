@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <optional>
+#include <vector>
 
 namespace covey::http {
 
@@ -17,6 +18,9 @@ namespace {
 using beast::error_code;
 using text = beast::string_view; // Beast's spelling of it
 
+constexpr denial body_too_large{413, limit::body_bytes};
+constexpr std::size_t field_bytes_kept = 2 << 10; // by an idle connection, of its last request
+
 std::string_view view(text from)
 {
     return {from.data(), from.size()};
@@ -26,17 +30,22 @@ std::string_view view(text from)
 class parser final : public beast::http::basic_parser<true>
 {
   public:
-    parser(request& into, limits const& bounds)
+    parser(request& into, std::vector<request::field>& spare, limits const& bounds)
         : into_{into}
+        , spare_{spare}
         , bounds_{bounds}
+        , body_bytes_max_{bounds.body_bytes_max}
     {
         header_limit(static_cast<std::uint32_t>(bounds.head_bytes_max));
-        body_limit(bounds.body_bytes_max);
+        body_limit(boost::none); // it depends on the route: limit_body() sets it
         eager(true);
     }
 
-    // Why the last error, when it was this class's; 0 when it was Beast's.
-    unsigned refusal() const { return refusal_; }
+    void limit_body(std::uint64_t bytes_max) { body_bytes_max_ = bytes_max; }
+    std::uint64_t body_bytes() const { return body_bytes_; }
+
+    // Why the last error, when it was this class's; nothing when it was Beast's.
+    denial refusal() const { return refusal_; }
     bool wants_continue() const { return wants_continue_; }
     bool keeps_alive() const { return keeps_alive_; }
     bool is_http_1_0() const { return facts_.minor_version == 0; }
@@ -48,9 +57,9 @@ class parser final : public beast::http::basic_parser<true>
     }
 
   private:
-    void refuse(unsigned status, error_code& failed)
+    void refuse(denial why, error_code& failed)
     {
-        refusal_ = status;
+        refusal_ = why;
         failed = beast::http::error::bad_field; // any: refusal() says which
     }
 
@@ -69,10 +78,10 @@ class parser final : public beast::http::basic_parser<true>
         if (is_header_done()) { // a trailer: counted, checked by Beast, never mixed with the header
             trailer_bytes_ += name.size() + value.size() + 4;
             if (trailer_bytes_ > bounds_.trailer_bytes_max)
-                refuse(431, failed);
+                refuse({431, limit::trailer_bytes}, failed);
             return;
         }
-        into_.fields.emplace_back(std::string{view(name)}, std::string{view(value)});
+        add_field(view(name), view(value));
         switch (id) {
         case beast::http::field::host:
             ++facts_.hosts;
@@ -109,19 +118,42 @@ class parser final : public beast::http::basic_parser<true>
         auto const verdict = judge(facts_, into_);
         wants_continue_ = verdict.wants_continue;
         if (verdict.refusal != 0)
-            refuse(verdict.refusal, failed);
+            refuse({verdict.refusal}, failed);
+    }
+
+    // Into strings that earlier requests have left, so that a connection which goes on asking for
+    // the same needs no memory.
+    void add_field(std::string_view name, std::string_view value)
+    {
+        if (spare_.empty()) {
+            into_.fields.emplace_back(name, value);
+            return;
+        }
+        auto& made = into_.fields.emplace_back(std::move(spare_.back()));
+        spare_.pop_back();
+        made.first.assign(name);
+        made.second.assign(value);
     }
 
     void on_body_init_impl(boost::optional<std::uint64_t> const& length, error_code&) override
     {
-        if (length) // bounded by body_limit; the client has still to send it
+        if (length) // the client has still to send it
             into_.body_text.reserve(std::min<std::size_t>(*length, 64 << 10));
     }
 
-    std::size_t on_body_impl(text bytes, error_code&) override
+    std::size_t add_body(text bytes, error_code& failed)
     {
+        body_bytes_ += bytes.size();
+        if (body_bytes_ > body_bytes_max_) {
+            refuse(body_too_large, failed);
+            return 0;
+        }
         into_.body_text.append(bytes.data(), bytes.size());
         return bytes.size();
+    }
+    std::size_t on_body_impl(text bytes, error_code& failed) override
+    {
+        return add_body(bytes, failed);
     }
 
     void on_chunk_header_impl(std::uint64_t, text extensions, error_code& failed) override
@@ -131,21 +163,24 @@ class parser final : public beast::http::basic_parser<true>
         while (digits != fed_ && digits[-1] != '\n')
             --digits;
         extension_bytes_ += extensions.size();
-        if (static_cast<std::size_t>(extensions.data() - digits) > bounds_.chunk_size_digits_max ||
-            extension_bytes_ > bounds_.chunk_extension_bytes_max)
-            refuse(400, failed);
+        if (static_cast<std::size_t>(extensions.data() - digits) > bounds_.chunk_size_digits_max)
+            refuse({400, limit::chunk_size_digits}, failed);
+        else if (extension_bytes_ > bounds_.chunk_extension_bytes_max)
+            refuse({400, limit::chunk_extension_bytes}, failed);
     }
 
-    std::size_t on_chunk_body_impl(std::uint64_t, text bytes, error_code&) override
+    std::size_t on_chunk_body_impl(std::uint64_t, text bytes, error_code& failed) override
     {
-        into_.body_text.append(bytes.data(), bytes.size());
-        return bytes.size();
+        return add_body(bytes, failed);
     }
 
     void on_finish_impl(error_code&) override {}
 
     request& into_;
+    std::vector<request::field>& spare_;
     limits const& bounds_;
+    std::uint64_t body_bytes_max_;
+    std::uint64_t body_bytes_ = 0;
     head_facts facts_;
     std::size_t host_ = 0; // where in fields: they move while more come
     std::size_t content_length_ = 0;
@@ -153,7 +188,7 @@ class parser final : public beast::http::basic_parser<true>
     char const* fed_ = nullptr;
     std::size_t extension_bytes_ = 0;
     std::size_t trailer_bytes_ = 0;
-    unsigned refusal_ = 0;
+    denial refusal_;
     bool wants_continue_ = false;
     bool keeps_alive_ = false;
 };
@@ -169,18 +204,20 @@ struct request_reader::core
 
     progress read_head(std::string_view& bytes);
     progress read_body(std::string_view& bytes);
-    progress refuse(unsigned status)
+    progress refuse(denial why)
     {
-        refusal = status;
+        refusal = why;
         return progress::refused;
     }
-    unsigned status_of(error_code failed) const;
+    denial meaning_of(error_code failed) const;
+    void forget_fields();
 
     limits const& bounds;
     head_scanner scanner;
     request made;
-    std::optional<parser> reading; // of this request, from its whole head on
-    unsigned refusal = 0;
+    std::vector<request::field> spare; // fields of requests before this one, for their memory
+    std::optional<parser> reading;     // of this request, from its whole head on
+    denial refusal;
     bool began = false;
     bool skipped_line = false;
 };
@@ -197,19 +234,19 @@ request_reader::progress request_reader::core::read_head(std::string_view& bytes
         return progress::need_more;
 
     auto const [end, refused] = scanner.scan(bytes);
-    if (refused != 0)
+    if (refused)
         return refuse(refused);
     if (end == 0)
         return progress::need_more;
 
-    reading.emplace(made, bounds);
+    reading.emplace(made, spare, bounds);
     error_code failed;
     auto const head = bytes.substr(0, end);
     auto const used = reading->feed(head, failed);
     if (failed && failed != beast::http::error::need_more)
-        return refuse(status_of(failed));
+        return refuse(meaning_of(failed));
     if (!reading->is_header_done() || used != end)
-        return refuse(400); // two readings of where the head ends
+        return refuse({400}); // two readings of where the head ends
     bytes.remove_prefix(end);
     return reading->is_done() ? progress::complete : progress::head;
 }
@@ -219,7 +256,7 @@ request_reader::progress request_reader::core::read_body(std::string_view& bytes
     error_code failed;
     bytes.remove_prefix(reading->feed(bytes, failed));
     if (failed && failed != beast::http::error::need_more)
-        return refuse(status_of(failed));
+        return refuse(meaning_of(failed));
     if (reading->is_done())
         return progress::complete;
     // What is left is a chunk's head or the trailer, waiting for its end. The trailer has its size
@@ -227,22 +264,34 @@ request_reader::progress request_reader::core::read_body(std::string_view& bytes
     auto const first_line = bytes.find('\n', 2);
     if (first_line == bytes.npos) {
         if (bytes.size() > bounds.chunk_extension_bytes_max + bounds.chunk_size_digits_max + 4)
-            return refuse(400);
+            return refuse({400, limit::chunk_extension_bytes});
     } else if (bytes.size() - first_line > bounds.trailer_bytes_max) {
-        return refuse(431);
+        return refuse({431, limit::trailer_bytes});
     }
     return progress::need_more;
 }
 
-unsigned request_reader::core::status_of(error_code failed) const
+denial request_reader::core::meaning_of(error_code failed) const
 {
-    if (reading->refusal() != 0)
+    if (reading->refusal())
         return reading->refusal();
-    if (failed == beast::http::error::body_limit)
-        return 413;
     if (failed == beast::http::error::header_limit)
-        return 431;
-    return failed == beast::http::error::bad_version ? 505 : 400;
+        return {431, limit::head_bytes};
+    return {failed == beast::http::error::bad_version ? 505u : 400u};
+}
+
+// In reverse, so that the next request's first field gets the first one's memory.
+void request_reader::core::forget_fields()
+{
+    std::size_t kept = 0;
+    spare.clear();
+    for (auto each = made.fields.rbegin(); each != made.fields.rend(); ++each) {
+        kept += sizeof *each + each->first.capacity() + each->second.capacity();
+        if (kept > field_bytes_kept)
+            break;
+        spare.push_back(std::move(*each));
+    }
+    made.fields.clear();
 }
 
 request_reader::request_reader(limits const& bounds)
@@ -261,7 +310,7 @@ void request_reader::next()
 {
     auto& made = core_->made;
     made.method_name.clear();
-    made.fields.clear();
+    core_->forget_fields();
     made.parameters.clear();
     if (made.body_text.capacity() > (16 << 10)) // an idle connection keeps no big body
         made.body_text = {};
@@ -276,9 +325,22 @@ request& request_reader::get()
     return core_->made;
 }
 
-unsigned request_reader::refusal() const
+denial request_reader::refusal() const
 {
     return core_->refusal;
+}
+
+denial request_reader::limit_body(std::uint64_t bytes_max)
+{
+    auto& reading = *core_->reading;
+    reading.limit_body(bytes_max);
+    auto const length = reading.content_length();
+    return length && *length > bytes_max ? body_too_large : denial{};
+}
+
+std::uint64_t request_reader::body_bytes() const
+{
+    return core_->reading ? core_->reading->body_bytes() : 0;
 }
 
 bool request_reader::started() const

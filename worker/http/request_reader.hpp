@@ -4,10 +4,12 @@
 // whole and judged when it is handed out: nothing of a refused one reaches a handler.
 #pragma once
 
+#include "limit_hits.hpp"
 #include "limits.hpp"
 #include "message.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -34,7 +36,12 @@ class request_reader
     void next();
 
     request& get();
-    unsigned refusal() const; // the status
+    denial refusal() const;
+
+    // Between `head` and the first byte of the body: it may have so many bytes (until then,
+    // limits::body_bytes_max). What a length past that is answered with.
+    denial limit_body(std::uint64_t bytes_max);
+    std::uint64_t body_bytes() const; // that have come; more than body() holds when some were taken
 
     bool started() const;        // something of a request is here, be it in get() or in `bytes`
     bool in_body() const;        // its head is whole

@@ -3,6 +3,7 @@
 #include "session.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace covey::http {
@@ -11,11 +12,12 @@ server::server(net::io_context& loop, router const& routes, limits bounds,
                std::function<void(traffic const&)> on_traffic)
     : loop_{loop}
     , routes_{routes}
-    , bounds_{bounds}
     , on_traffic_{std::move(on_traffic)}
     , timer_{loop}
     , parting_timer_{loop}
-{}
+{
+    limit(bounds);
+}
 
 server::~server()
 {
@@ -27,11 +29,19 @@ server::~server()
         each->close();
 }
 
+void server::limit(limits const& bounds)
+{
+    if (auto const wrong = bounds.validate(); !wrong.empty())
+        throw std::invalid_argument{wrong};
+    bounds_ = bounds;
+}
+
 void server::open(handle connection)
 {
     ++traffic_.connections;
     tell();
-    admit(std::move(connection))->start();
+    auto const made = admit(std::move(connection));
+    start(*made);
 }
 
 void server::open(std::vector<handle> connections)
@@ -43,7 +53,15 @@ void server::open(std::vector<handle> connections)
     for (auto& each : connections)
         admitted.push_back(admit(std::move(each)));
     for (auto const& each : admitted)
-        each->start();
+        start(*each);
+}
+
+void server::start(session& admitted)
+{
+    if (traffic_.connections > bounds_.connections_max)
+        admitted.turn_away({503, limit::connections});
+    else
+        admitted.start();
 }
 
 std::shared_ptr<session> server::admit(handle connection)

@@ -4,6 +4,7 @@
 // io_context before it goes.
 #pragma once
 
+#include "limit_hits.hpp"
 #include "limits.hpp"
 #include "response_writer.hpp"
 #include "router.hpp"
@@ -45,6 +46,13 @@ class server
     server(server const&) = delete;
     server& operator=(server const&) = delete;
 
+    // From now on, for open connections too. Throws std::invalid_argument with what validate()
+    // says.
+    void limit(limits const& bounds);
+
+    // How often clients have met each limit.
+    http::limit_hits const& limit_hits() const { return hits_; }
+
     // Serves a connected stream socket, TCP or Unix; a request that has come is answered in this
     // call. What is none, or cannot be watched, is closed. An answer is one write, which Nagle's
     // algorithm would only hold back: have TCP_NODELAY on, or inherited from the listening socket.
@@ -70,6 +78,7 @@ class server
     date_line& date() { return date_; }
     // Read once a tick, not once a request: deadlines are coarse.
     clock::time_point now() const { return now_; }
+    http::limit_hits& hits() { return hits_; }
     void request_begins();
     void request_ends();
     void closed(std::shared_ptr<session> const& gone);
@@ -83,6 +92,7 @@ class server
     };
 
     std::shared_ptr<session> admit(handle connection);
+    void start(session& admitted);
     void tick();
     void tell() const;
     void plan_partings(std::chrono::milliseconds spread);
@@ -103,6 +113,7 @@ class server
     clock::time_point parted_by_; // the last parting
     std::minstd_rand dice_{std::random_device{}()};
     traffic traffic_;
+    http::limit_hits hits_;
     bool ticking_ = false;
     bool draining_ = false;
 };

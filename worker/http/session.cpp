@@ -2,6 +2,7 @@
 
 #include "event_sink.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/beast/http/verb.hpp>
 #include <covey/protocol/log.hpp>
@@ -64,6 +65,12 @@ void session::start()
         received(bytes, failed == net::error::eof);
 }
 
+void session::turn_away(denial why)
+{
+    refuse(why);
+    advance();
+}
+
 // ---- requests -----------------------------------------------------------------------------------
 
 // Answers what has been received, writes, and reads on if more is wanted.
@@ -83,6 +90,10 @@ void session::advance()
     advancing_ = false;
     if (may_go_on())
         read();
+    bool const holds = phase_ == phase::reading && !may_go_on();
+    if (holds && !std::exchange(held_back_, holds))
+        owner_.hits().count(limit::unsent_bytes);
+    held_back_ = holds;
     if (phase_ == phase::streaming)
         pump(); // what was published while the handler waited
     set_deadline();
@@ -115,6 +126,10 @@ bool session::step()
 bool session::meet_head()
 {
     body_began_ = owner_.now();
+    if (auto const why = reader_.limit_body(owner_.bounds().body_bytes_max)) {
+        refuse(why);
+        return false;
+    }
     if (!reader_.wants_continue() || !in_.empty())
         return true;
     auto const& asked = reader_.get();
@@ -154,11 +169,17 @@ void session::answer()
 
 void session::await_handler()
 {
+    if (owner_.load().in_flight > owner_.bounds().in_flight_max) {
+        owner_.hits().count(limit::in_flight);
+        return respond(status(503).set("Retry-After", "1"));
+    }
     phase_ = phase::answering;
     net::co_spawn(owner_.loop(), route_.chosen->wait(reader_.get()),
-                  [self = shared_from_this()](std::exception_ptr failed, response made) {
-                      self->handler_done(std::move(failed), std::move(made));
-                  });
+                  net::bind_cancellation_slot(
+                      stop_handler_.slot(),
+                      [self = shared_from_this()](std::exception_ptr failed, response made) {
+                          self->handler_done(std::move(failed), std::move(made));
+                      }));
 }
 
 void session::handler_done(std::exception_ptr failed, response made)
@@ -198,9 +219,22 @@ void session::respond(response made)
         phase_ = frame.keep_alive && !frame.until_close ? phase::reading : phase::closing;
 }
 
-void session::refuse(unsigned code)
+// Of a handler that is late nothing more is wanted. Its coroutine may go on, and read the request:
+// this is the connection's last answer, and no other request takes the place of that one.
+void session::give_up_handler()
 {
-    auto const made = status(code);
+    report(reader_.get(), "the handler has not answered in " +
+                              std::to_string(owner_.bounds().handler_timeout.count()) + " ms");
+    owner_.request_ends();
+    refuse({503, limit::handler_time});
+    stop_handler_.emit(net::cancellation_type::terminal);
+    advance();
+}
+
+void session::refuse(denial why)
+{
+    owner_.hits().count(why.met);
+    auto const made = status(why.status);
     response_frame frame;
     frame.keep_alive = false;
     frame.head_only = reader_.get().method_name == "HEAD";
@@ -306,11 +340,16 @@ void session::finish()
 
 void session::close()
 {
-    if (std::exchange(phase_, phase::closed) == phase::closed)
+    auto const before = std::exchange(phase_, phase::closed);
+    if (before == phase::closed)
         return;
     auto const self = shared_from_this(); // the server may hold the last other one
     socket_.close();
     events_.reset();
+    if (before == phase::answering) {
+        owner_.request_ends();
+        stop_handler_.emit(net::cancellation_type::terminal);
+    }
     owner_.closed(self);
 }
 
@@ -346,7 +385,11 @@ void session::received(std::size_t bytes, bool ended)
         // An event stream's client that ends its side is gone: browsers say it no other way.
         in_.clear();
         lingered_ += bytes;
-        if (ended || lingered_ > owner_.bounds().linger_bytes_max)
+        if (lingered_ > owner_.bounds().linger_bytes_max) {
+            owner_.hits().count(limit::linger);
+            return close();
+        }
+        if (ended)
             return close();
         return read();
     default:
@@ -369,8 +412,11 @@ void session::set_deadline()
     } else if (unsent() > 0) {
         wanted = waiting_for::writing;
         patience = bounds.write_timeout;
+    } else if (phase_ == phase::answering) {
+        patience = bounds.handler_timeout;
+        wanted = patience.count() > 0 ? waiting_for::handler : waiting_for::nothing;
     } else if (phase_ != phase::reading) {
-        wanted = waiting_for::nothing; // the handler's time, or the stream's
+        wanted = waiting_for::nothing; // the stream's time
     } else if (reader_.in_body()) {
         wanted = waiting_for::body;
         patience = bounds.body_timeout;
@@ -386,8 +432,10 @@ void session::set_deadline()
     deadline_ = owner_.now() + patience;
     if (wanted == waiting_for::body) {
         auto const allowed =
-            std::chrono::seconds{reader_.get().body_text.size() / bounds.body_bytes_per_second_min};
-        deadline_ = std::min(deadline_, body_began_ + patience + allowed);
+            std::chrono::seconds{reader_.body_bytes() / bounds.body_bytes_per_second_min};
+        auto const slowest = body_began_ + patience + allowed;
+        body_is_slow_ = slowest < deadline_;
+        deadline_ = std::min(deadline_, slowest);
     }
 }
 
@@ -397,12 +445,22 @@ void session::tick()
         return;
     switch (awaited_) {
     case waiting_for::head:
-    case waiting_for::body:
-        refuse(408);
+        refuse({408, limit::head_time});
         return advance();
+    case waiting_for::body:
+        refuse({408, body_is_slow_ ? limit::body_rate : limit::body_time});
+        return advance();
+    case waiting_for::handler:
+        return give_up_handler();
     case waiting_for::request:
-        return end_idle();
+        if (end_idle())
+            owner_.hits().count(limit::idle_time);
+        return;
+    case waiting_for::writing:
+        owner_.hits().count(limit::write_time);
+        return close();
     default:
+        owner_.hits().count(limit::linger);
         return close();
     }
 }
@@ -422,14 +480,15 @@ void session::part()
 
 // Bytes already received win: a request that is here will be read and answered. One that is still
 // under way finds an end, and no reset: finish() reads on.
-void session::end_idle()
+bool session::end_idle()
 {
     if (socket_.available() > 0) {
         deadline_ = owner_.now() + owner_.bounds().drain_idle_timeout; // unless they are no request
-        return;
+        return false;
     }
     phase_ = phase::closing;
     advance();
+    return true;
 }
 
 } // namespace covey::http

@@ -15,6 +15,7 @@
 #include "router.hpp"
 #include "server.hpp"
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <exception>
 #include <memory>
 #include <string>
@@ -28,9 +29,10 @@ class session : public std::enable_shared_from_this<session>
 
     // Answers at once what is there already; it may be closed when this returns.
     void start();
-    void tick();  // looks at its deadline
-    void part();  // its moment to end, while the server drains: unless it is at work
-    void close(); // at once
+    void turn_away(denial why); // instead: answers that and ends
+    void tick();                // looks at its deadline
+    void part();                // its moment to end, while the server drains: unless it is at work
+    void close();               // at once
     bool is_streaming() const { return phase_ == phase::streaming; }
 
   private:
@@ -43,7 +45,7 @@ class session : public std::enable_shared_from_this<session>
         closed,
     };
     // What the deadline is for.
-    enum class waiting_for { nothing, request, head, body, writing, client_end };
+    enum class waiting_for { nothing, request, head, body, handler, writing, client_end };
 
     void advance();
     bool step();
@@ -52,7 +54,8 @@ class session : public std::enable_shared_from_this<session>
     void await_handler();
     void handler_done(std::exception_ptr failed, response made);
     void respond(response made);
-    void refuse(unsigned code);
+    void give_up_handler();
+    void refuse(denial why);
     void begin_streaming(response made);
     void pump();
     void flush();
@@ -61,7 +64,7 @@ class session : public std::enable_shared_from_this<session>
     void read();
     void received(std::size_t bytes, bool ended);
     void set_deadline();
-    void end_idle();
+    bool end_idle();
     std::size_t unsent() const { return out_.size() - sent_; }
 
     server& owner_;
@@ -76,12 +79,15 @@ class session : public std::enable_shared_from_this<session>
     waiting_for awaited_ = waiting_for::nothing;
     server::clock::time_point deadline_;
     server::clock::time_point body_began_;
-    std::size_t lingered_ = 0; // bytes dropped while lingering
+    net::cancellation_signal stop_handler_; // asks the coroutine at work to end
+    std::size_t lingered_ = 0;              // bytes dropped while lingering
     bool advancing_ = false;
     bool read_outstanding_ = false;
     bool write_outstanding_ = false;
     bool input_ended_ = false;
     bool client_closes_ = false; // it said so: nothing more will come
+    bool held_back_ = false;     // nothing is read until the client has taken answers
+    bool body_is_slow_ = false;  // the deadline is the body's rate's, not its pauses'
 };
 
 } // namespace covey::http
