@@ -118,8 +118,11 @@ int run(int argc, char const* const* argv, options&& defaults,
         if (line.means == command_line::meaning::wrong)
             return refuse(is_worker ? protocol::worker_exit::fatal : exit_wrong_words, line.text);
         auto& view = make_view();
-        if (is_worker)
-            return runtime{std::move(channel), view, std::move(set_up)}.run();
+        if (is_worker) {
+            runtime here{std::move(channel), view, std::move(set_up)};
+            here.log_access(line.settings.access_log);
+            return here.run();
+        }
         return run_master(line.settings, view.described(), {argv, argv + argc}, set_up_master);
     } catch (std::exception const& failed) {
         return refuse(is_worker ? protocol::worker_exit::fatal : exit_failed, failed.what());

@@ -192,6 +192,8 @@ std::vector<flag> standard_flags(options& into)
          [&into](std::string const& word) { into.busy_poll = duration<microseconds>(word); }},
         text_flag("--log-level", "debug, info, warning, error or off", into.log_level),
         text_flag("--log-format", "text or json", into.log_format),
+        {"--access-log", "A line for every response: a file, - for standard output, or off",
+         [&into](std::string const& word) { into.access_log = word == "off" ? "" : word; }},
     };
 }
 

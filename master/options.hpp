@@ -157,6 +157,10 @@ struct options
     std::string log_level = "info";  // debug, info, warning, error, off
     std::string log_format = "text"; // text, json
 
+    // Where workers write a line for every response, in the log's format: a file, "-" for standard
+    // output, or empty: nowhere. It is opened by the workers, with their rights.
+    std::string access_log;
+
     // The program's own version, for --version.
     std::string version;
     std::vector<flag> flags;

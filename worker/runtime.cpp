@@ -2,6 +2,7 @@
 
 #include "change_loop.hpp"
 #include "departure.hpp"
+#include "http/metrics.hpp"
 #include "http/router.hpp"
 #include "http/server.hpp"
 #include "intake.hpp"
@@ -19,8 +20,10 @@
 #include <covey/protocol/signal_watch.hpp>
 #include <covey/protocol/thrown.hpp>
 #include <covey/protocol/version.hpp>
+#include <covey/shm/inspect.hpp>
 #include <covey/shm/participant.hpp>
 #include <covey/shm/state.hpp>
+#include <covey/shm/statistics.hpp>
 #include <csignal>
 #include <exception>
 #include <optional>
@@ -90,6 +93,7 @@ struct runtime::core
 
     http::router routes;
     std::optional<participant> who;
+    std::optional<inspect> seen;
     std::optional<pulse> beats;
     std::optional<subscription> changes;
     std::optional<change_loop> telling;
@@ -99,6 +103,7 @@ struct runtime::core
     departure leaving{loop, channel};
     std::function<void(relayed_change const&)> relayed;
 
+    std::string access_target; // asked for before there was a server
     std::uint32_t connections_max = worker_load::no_limit;
     bool is_full = false;
     bool is_ready = false;
@@ -197,11 +202,16 @@ void runtime::core::begin()
         who.emplace(memory, plan.block, doorbells{std::move(told.bells), std::move(told.relay)});
         beats.emplace(loop, *who, milliseconds{plan.beat_ms},
                       [this] { channel.send(protocol::awake{}); });
+        seen.emplace(inspect::over(memory, view.described()));
         view.bind(*who);
         changes.emplace(*who);
         connections_max = plan.connections_max;
         server.emplace(loop, routes, http::limits{},
                        [this](http::traffic const& now) { load_changed(now); });
+        server->count_in(shm::statistics_of(*who));
+        log::count_dropped_in(&server->counts().log_dropped());
+        if (!access_target.empty())
+            self.log_access(std::move(access_target));
         arrivals.emplace(loop, *server);
         load_changed(no_traffic);
         set_up(self);
@@ -264,6 +274,8 @@ void runtime::core::load_changed(http::traffic const& now)
     bool const full = now.connections >= connections_max;
     if (std::exchange(is_full, full) == full)
         return;
+    if (full)
+        server->hits().count(http::limit::connections);
     full ? arrivals->pause() : arrivals->resume();
     if (!full && is_ready && !leaving.is_draining())
         channel.send(protocol::room{});
@@ -335,7 +347,10 @@ runtime::runtime(handle channel, state& view, std::function<void(runtime&)> set_
     : core_{std::make_unique<core>(*this, std::move(channel), view, std::move(set_up))}
 {}
 
-runtime::~runtime() = default;
+runtime::~runtime()
+{
+    log::count_dropped_in(nullptr); // its word goes with the segment
+}
 
 int runtime::run()
 {
@@ -378,6 +393,22 @@ worker_identity const& runtime::identity() const
 void runtime::log(std::string const& line)
 {
     log::info(line);
+}
+
+void runtime::log_access(std::string target)
+{
+    if (!core_->server) {
+        core_->access_target = std::move(target);
+        return;
+    }
+    log::format form{};
+    log::parse(core_->told.who().log_format, form); // the master has looked at it
+    core_->server->log_access(std::move(target), form, core_->identity.seat);
+}
+
+std::string runtime::metrics_text() const
+{
+    return http::metrics_page(*core_->seen);
 }
 
 void runtime::suicide(std::string const& reason)

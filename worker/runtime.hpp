@@ -76,6 +76,13 @@ class runtime
     worker_identity const& identity() const;
     void log(std::string const& line);
 
+    // Writes a line for every response: to a path, or "-", standard output; empty: nowhere. Before
+    // run(), or from set_up on: then it throws system_error when the file cannot be opened.
+    void log_access(std::string target);
+
+    // The cluster's metrics in Prometheus' text format (http/metrics.hpp).
+    std::string metrics_text() const;
+
     // Leaves, of its own accord: the master is told why and starts a replacement at once; this
     // worker accepts nothing more, finishes what it has within the drain deadline and exits with 0.
     // Once it drains, that goes on and this is only logged. In set_up: throws temporary_failure.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "http/handler.hpp"
+#include "http/metrics.hpp"
 #include "runtime.hpp"
 
 #include <chrono>
@@ -148,6 +149,13 @@ class worker
     }
 
     messenger& conversation() { return runtime_.conversation(); }
+
+    // Writes a line for every response to a file of this path, or to standard output: "-", whatever
+    // options::access_log says. Throws system_error when it cannot be opened.
+    void log_access(std::string target) { runtime_.log_access(std::move(target)); }
+
+    // What http::metrics answers with.
+    std::string metrics_text() const { return runtime_.metrics_text(); }
 
     // One line at level info.
     void log(std::string const& line) { runtime_.log(line); }

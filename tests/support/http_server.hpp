@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <covey/worker/http/server.hpp>
+#include <cstddef>
 #include <functional>
 #include <future>
 #include <optional>
@@ -69,6 +70,14 @@ class http_server
     http::traffic load()
     {
         return run([this] { return server_->load(); });
+    }
+    // On the loop's thread only: inside run().
+    http::server& get() { return *server_; }
+
+    // What it has counted in a word (worker/http/metric_words.hpp).
+    std::uint64_t counted(std::size_t word)
+    {
+        return run([&] { return server_->counts()[word]; });
     }
 
   private:

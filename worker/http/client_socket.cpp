@@ -1,7 +1,10 @@
 #include "client_socket.hpp"
 
+#include <arpa/inet.h>
+#include <array>
 #include <boost/asio/error.hpp>
 #include <cerrno>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -28,6 +31,24 @@ std::size_t client_socket::write_some(std::string_view from, error_code& failed)
     auto const sent = ::send(number(), from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     failed = sent >= 0 ? error_code{} : last_error();
     return sent >= 0 ? static_cast<std::size_t>(sent) : 0;
+}
+
+std::string client_socket::peer() const
+{
+    sockaddr_storage from{};
+    ::socklen_t size = sizeof from;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (::getpeername(number(), reinterpret_cast<sockaddr*>(&from), &size) != 0)
+        return {};
+    void const* address = nullptr;
+    if (from.ss_family == AF_INET)
+        address = &reinterpret_cast<sockaddr_in const&>(from).sin_addr;
+    else if (from.ss_family == AF_INET6)
+        address = &reinterpret_cast<sockaddr_in6 const&>(from).sin6_addr;
+    if (address == nullptr ||
+        ::inet_ntop(from.ss_family, address, text.data(), text.size()) == nullptr)
+        return {};
+    return text.data();
 }
 
 std::size_t client_socket::available() const

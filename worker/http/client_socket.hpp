@@ -16,6 +16,7 @@
 #include <covey/protocol/handle.hpp>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -58,6 +59,7 @@ class client_socket
         watched_.async_wait(stream::wait_write, std::move(handler));
     }
 
+    std::string peer() const;      // its numeric address; empty: of a Unix socket, or unknown
     std::size_t available() const; // bytes; 0 when that cannot be told
     void end_sending(error_code& failed);
     void close();

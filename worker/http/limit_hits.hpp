@@ -1,9 +1,12 @@
 // limit_hits: the limits of limits.hpp by name, and how often clients have met each.
 //
-// One count a server, on its one thread: plain numbers.
+// One count a server, on its one thread: in words of its own, or in a worker's statistics, where
+// all workers' are added up (metrics.hpp).
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <covey/shm/statistics.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -28,7 +31,8 @@ enum class limit : std::uint8_t {
     unsent_bytes,
     in_flight,
     connections,
-    none, // last
+    event_backlog, // of an event stream's client
+    none,          // last; new ones come before it, behind all others (metric_words.hpp)
 };
 inline constexpr std::size_t limit_count = static_cast<std::size_t>(limit::none);
 
@@ -38,15 +42,28 @@ std::string_view name(limit which);
 class limit_hits
 {
   public:
+    limit_hits() = default;
+    limit_hits(limit_hits const&) = delete;
+    limit_hits& operator=(limit_hits const&) = delete;
+
+    // From now on in these words, limit_count of them, which outlive this.
+    void count_in(shm::word* words) { words_ = words; }
+
     void count(limit which)
     {
         if (which != limit::none)
-            ++counts_[static_cast<std::size_t>(which)];
+            shm::count(words_[static_cast<std::size_t>(which)]);
     }
-    std::uint64_t of(limit which) const { return counts_.at(static_cast<std::size_t>(which)); }
+    std::uint64_t of(limit which) const
+    {
+        return which == limit::none
+                   ? 0
+                   : words_[static_cast<std::size_t>(which)].load(std::memory_order_relaxed);
+    }
 
   private:
-    std::array<std::uint64_t, limit_count> counts_{};
+    std::array<shm::word, limit_count> own_{};
+    shm::word* words_ = own_.data();
 };
 
 // Why a request is not served: what it is answered with, and the limit that it met, if it was one.

@@ -103,6 +103,8 @@ std::string_view name(limit which)
         return "in_flight";
     case limit::connections:
         return "connections";
+    case limit::event_backlog:
+        return "event_backlog";
     case limit::none:
         break;
     }

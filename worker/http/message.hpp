@@ -1,6 +1,8 @@
 // request and response: what handlers read and return. Plain values; Beast stays in session.cpp.
 #pragma once
 
+#include "trace_context.hpp"
+
 #include <charconv>
 #include <cstdint>
 #include <memory>
@@ -28,12 +30,21 @@ class request
     std::string body_text;
     std::vector<field> parameters; // the router's {names}, percent-decoded
 
+    mutable std::string id_text; // id()'s, once it has been asked for
+
     std::string_view method() const { return method_name; }
     std::string_view target() const { return target_text; }
     std::string_view path() const;                        // the target before '?', not decoded
     std::string_view path(std::string_view name) const;   // a {name} of the route; empty if none
     std::string_view header(std::string_view name) const; // any case; empty if absent
     std::string_view body() const { return body_text; }
+
+    // What logs call this request: the client's X-Request-Id when that is 1 to 128 of letters,
+    // digits and -_.:/+=@, else 32 random hexadecimal digits, made when they are first asked for.
+    std::string const& id() const;
+
+    // The trace that it belongs to, if the client says so in a valid way (W3C Trace Context).
+    std::optional<trace_context> trace() const;
 
     // The query's first `name=`, percent-decoded.
     std::optional<std::string> query(std::string_view name) const;

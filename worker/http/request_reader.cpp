@@ -312,6 +312,7 @@ void request_reader::next()
     made.method_name.clear();
     core_->forget_fields();
     made.parameters.clear();
+    made.id_text.clear();
     if (made.body_text.capacity() > (16 << 10)) // an idle connection keeps no big body
         made.body_text = {};
     made.body_text.clear();

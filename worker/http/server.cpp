@@ -36,9 +36,21 @@ void server::limit(limits const& bounds)
     bounds_ = bounds;
 }
 
+void server::count_in(shm::statistics_lane lane)
+{
+    counts_ = meter{lane};
+    hits_.count_in(&lane[metric_words::limits]);
+}
+
+void server::log_access(std::string target, log::format form, std::uint32_t seat)
+{
+    access_.emplace(std::move(target), form, seat, &counts_.access_log_dropped());
+}
+
 void server::open(handle connection)
 {
     ++traffic_.connections;
+    counts_.opened(1);
     tell();
     auto const made = admit(std::move(connection));
     start(*made);
@@ -47,6 +59,7 @@ void server::open(handle connection)
 void server::open(std::vector<handle> connections)
 {
     traffic_.connections += static_cast<std::uint32_t>(connections.size());
+    counts_.opened(connections.size());
     tell(); // once: in between it were less than what has been accepted
     std::vector<std::shared_ptr<session>> admitted;
     admitted.reserve(connections.size());

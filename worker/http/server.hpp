@@ -4,8 +4,10 @@
 // io_context before it goes.
 #pragma once
 
+#include "access_log.hpp"
 #include "limit_hits.hpp"
 #include "limits.hpp"
+#include "meter.hpp"
 #include "response_writer.hpp"
 #include "router.hpp"
 
@@ -16,7 +18,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -71,11 +75,19 @@ class server
     bool is_draining() const { return draining_; }
     traffic const& load() const { return traffic_; }
 
+    // From now on what happens here is counted in these words, which outlive the server.
+    void count_in(shm::statistics_lane lane);
+
+    // Writes a line for every response from now on (access_log.hpp). Throws system_error.
+    void log_access(std::string target, log::format form, std::uint32_t seat);
+
     // ---- for sessions ----
     net::io_context& loop() { return loop_; }
     router const& routes() const { return routes_; }
     limits const& bounds() const { return bounds_; }
     date_line& date() { return date_; }
+    meter& counts() { return counts_; }
+    access_log* access() { return access_ ? &*access_ : nullptr; } // null: off
     // Read once a tick, not once a request: deadlines are coarse.
     clock::time_point now() const { return now_; }
     http::limit_hits& hits() { return hits_; }
@@ -114,6 +126,8 @@ class server
     std::minstd_rand dice_{std::random_device{}()};
     traffic traffic_;
     http::limit_hits hits_;
+    meter counts_;
+    std::optional<access_log> access_;
     bool ticking_ = false;
     bool draining_ = false;
 };

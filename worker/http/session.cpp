@@ -40,7 +40,8 @@ response refusal(router::match const& route, request const& asked)
 
 void report(request const& asked, std::string const& what)
 {
-    log::error(asked.method_name + " " + asked.target_text + ": " + what);
+    log::error("request " + asked.id() + ": " + asked.method_name + " " + asked.target_text + ": " +
+               what);
 }
 
 } // namespace
@@ -65,12 +66,6 @@ void session::start()
         received(bytes, failed == net::error::eof);
 }
 
-void session::turn_away(denial why)
-{
-    refuse(why);
-    advance();
-}
-
 // ---- requests -----------------------------------------------------------------------------------
 
 // Answers what has been received, writes, and reads on if more is wanted.
@@ -86,6 +81,7 @@ void session::advance()
         while (more && may_go_on())
             more = step();
         flush();
+        watch_.end(owner_.counts());
     } while (more && may_go_on()); // the answers have left: there is room for others
     advancing_ = false;
     if (may_go_on())
@@ -140,6 +136,7 @@ bool session::meet_head()
     }
     // The client may send the body all the same or not: no telling, so this is the last answer.
     owner_.request_begins();
+    watch_.begin();
     auto made = refusal(route_, asked);
     made.set("Connection", "close");
     respond(std::move(made));
@@ -151,6 +148,7 @@ void session::answer()
 {
     auto& asked = reader_.get();
     owner_.request_begins();
+    watch_.begin();
     route_ = owner_.routes().find(asked.method(), asked.path());
     if (!route_.chosen)
         return respond(refusal(route_, asked));
@@ -191,6 +189,8 @@ void session::handler_done(std::exception_ptr failed, response made)
         made = status(500);
     }
     respond(std::move(made));
+    if (!advancing_)
+        watch_.end(owner_.counts());
     advance();
 }
 
@@ -210,6 +210,7 @@ void session::respond(response made)
     frame.keep_alive = !client_closes_ && !owner_.is_draining() && !asks_to_close(made);
     frame.head_only = asked.method_name == "HEAD";
     frame.until_close = made.events != nullptr;
+    tell_of(made.status, frame.head_only ? 0 : made.body.size());
     append(out_, made, frame, owner_.date());
     reader_.next();
     awaited_ = waiting_for::nothing;
@@ -239,6 +240,7 @@ void session::refuse(denial why)
     frame.keep_alive = false;
     frame.head_only = reader_.get().method_name == "HEAD";
     append(out_, made, frame, owner_.date());
+    tell_of_refusal(why.status, frame.head_only ? 0 : made.body.size());
     phase_ = phase::closing;
 }
 
@@ -262,6 +264,7 @@ void session::pump()
     if (phase_ != phase::streaming)
         return;
     if (events_->is_cut()) {
+        owner_.hits().count(limit::event_backlog);
         log::debug("an event stream's client does not read: cut off");
         return close();
     }

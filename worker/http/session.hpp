@@ -14,10 +14,12 @@
 #include "request_reader.hpp"
 #include "router.hpp"
 #include "server.hpp"
+#include "stopwatch.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace covey::http {
@@ -56,6 +58,9 @@ class session : public std::enable_shared_from_this<session>
     void respond(response made);
     void give_up_handler();
     void refuse(denial why);
+    void tell_of(unsigned status, std::size_t bytes);
+    void tell_of_refusal(unsigned status, std::size_t bytes);
+    void log_access(unsigned status, std::size_t bytes, std::chrono::nanoseconds took);
     void begin_streaming(response made);
     void pump();
     void flush();
@@ -75,6 +80,8 @@ class session : public std::enable_shared_from_this<session>
     std::string out_;
     std::size_t sent_ = 0; // of out_
     std::shared_ptr<event_sink> events_;
+    stopwatch watch_;
+    std::optional<std::string> client_; // its address, once a log has asked
     phase phase_ = phase::reading;
     waiting_for awaited_ = waiting_for::nothing;
     server::clock::time_point deadline_;
