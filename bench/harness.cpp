@@ -47,28 +47,6 @@ std::vector<double> ratios(series const& one, std::vector<series> const& all)
     return out;
 }
 
-// ---- table
-// ---------------------------------------------------------------------------------------
-
-// Three digits that count; whole numbers with their thousands apart.
-std::string figure(double value)
-{
-    if (value < 1'000)
-        return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 100 ? 1 : 0);
-    auto digits = fmt::format("{:.0f}", value);
-    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-        digits.insert(static_cast<std::size_t>(at), 1, ',');
-    return digits;
-}
-
-std::string versus(finding const& one)
-{
-    if (!one.ratio)
-        return "";
-    return fmt::format("{:.2f} [{:.2f}..{:.2f}] x {}", one.ratio->median, one.ratio->least,
-                       one.ratio->most, one.baseline);
-}
-
 // ---- JSON
 // ----------------------------------------------------------------------------------------
 
@@ -91,12 +69,22 @@ std::string number(std::optional<double> value)
     return value && std::isfinite(*value) ? fmt::format("{}", *value) : "null";
 }
 
+// What a bench has besides, from the comma on.
+std::string rest(keyed_figures const& more)
+{
+    std::string out;
+    for (auto const& [key, value] : more)
+        out += fmt::format(",{}:{}", quoted(key), number(value));
+    return out;
+}
+
 std::string object(machine const& where)
 {
     return fmt::format(R"({{"case":"machine","cpu":{},"cpus":{},"kernel":{},"commit":{},)"
-                       R"("build":{},"settings":{},"steal_percent":{}}})",
+                       R"("build":{},"settings":{},"steal_percent":{}{}}})",
                        quoted(where.cpu), where.cpus, quoted(where.kernel), quoted(where.commit),
-                       quoted(where.build), quoted(where.settings), number(where.steal_percent));
+                       quoted(where.build), quoted(where.settings), number(where.steal_percent),
+                       rest(where.more));
 }
 
 std::string object(finding const& one)
@@ -106,12 +94,12 @@ std::string object(finding const& one)
     };
     return fmt::format(
         R"({{"case":{},"unit":{},"median":{},"mad":{},"p50":{},"p90":{},"p99":{},"p999":{},)"
-        R"("max":{},"n":{},"baseline":{},"ratio":{}}})",
+        R"("max":{},"n":{},"baseline":{},"ratio":{}{}}})",
         quoted(one.name), quoted(one.unit), number(one.rounds.median), number(one.rounds.mad),
         tail(&percentiles::p50), tail(&percentiles::p90), tail(&percentiles::p99),
         tail(&percentiles::p999), tail(&percentiles::most), one.n,
         one.ratio ? quoted(one.baseline) : "null",
-        number(one.ratio ? std::optional{one.ratio->median} : std::nullopt));
+        number(one.ratio ? std::optional{one.ratio->median} : std::nullopt), rest(one.more));
 }
 
 } // namespace
@@ -171,6 +159,24 @@ void print_table(std::ostream& out, machine const& where, std::vector<finding> c
                            figure(one.rounds.mad), tail(&percentiles::p90), tail(&percentiles::p99),
                            tail(&percentiles::p999), tail(&percentiles::most), one.n, versus(one));
     }
+}
+
+std::string figure(double value)
+{
+    if (value < 1'000)
+        return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 100 ? 1 : 0);
+    auto digits = fmt::format("{:.0f}", value);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+        digits.insert(static_cast<std::size_t>(at), 1, ',');
+    return digits;
+}
+
+std::string versus(finding const& one)
+{
+    if (!one.ratio)
+        return "";
+    return fmt::format("{:.2f} [{:.2f}..{:.2f}] x {}", one.ratio->median, one.ratio->least,
+                       one.ratio->most, one.baseline);
 }
 
 void print_json(std::ostream& out, machine const& where, std::vector<finding> const& findings)

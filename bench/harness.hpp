@@ -54,6 +54,7 @@ struct finding
     std::uint64_t n = 0;              // samples, or figures
     std::string baseline;
     std::optional<spread> ratio; // to the baseline, round by round
+    keyed_figures more = {};     // keys of the JSON object that this bench has besides
 };
 
 // One finding for each series, in their order. No series and no round may be empty.
@@ -65,5 +66,11 @@ void print_table(std::ostream& out, machine const& where, std::vector<finding> c
 // For machines: an array of objects with the keys case, unit, median, mad, p50, p90, p99, p999,
 // max, n, baseline, ratio; what does not apply is null. The first object is the machine's.
 void print_json(std::ostream& out, machine const& where, std::vector<finding> const& findings);
+
+// Three digits that count; whole numbers with their thousands apart.
+std::string figure(double value);
+
+// "MEDIAN [LEAST..MOST] x BASELINE"; empty when there is none.
+std::string versus(finding const& one);
 
 } // namespace covey::bench

@@ -97,6 +97,14 @@ void child::wait(std::chrono::milliseconds limit)
         throw std::runtime_error{fmt::format("ended with exit code {}", WEXITSTATUS(status))};
 }
 
+bool child::has_ended() const
+{
+    siginfo_t told{};
+    return pid_ <= 0 ||
+           (::waitid(P_PID, static_cast<id_t>(pid_), &told, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            told.si_pid == pid_);
+}
+
 void child::stop(std::chrono::milliseconds limit)
 {
     ::kill(pid_, SIGTERM);

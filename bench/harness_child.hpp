@@ -37,6 +37,8 @@ class child
     // Throws runtime_error when it ends with anything but 0, or not in time.
     void wait(std::chrono::milliseconds limit);
 
+    bool has_ended() const;
+
     // SIGTERM, then wait(limit).
     void stop(std::chrono::milliseconds limit);
 

@@ -2,9 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace covey::bench {
+
+using keyed_figures = std::vector<std::pair<std::string, std::optional<double>>>;
 
 // "unknown" stands for what the machine does not tell.
 struct machine
@@ -19,6 +24,7 @@ struct machine
     std::string build;  // build type and sanitizers
     std::string settings = {};
     double steal_percent = 0;
+    keyed_figures more = {}; // that a bench has besides
 };
 
 machine this_machine();
