@@ -1,26 +1,9 @@
 #include "run.hpp"
 
-#include <cstddef>
-#include <fmt/format.h>
-#include <fstream>
+#include <chrono>
 #include <sched.h>
-#include <stdexcept>
 
 namespace covey::bench {
-
-namespace {
-
-template <class Stream>
-Stream open(std::string const& file)
-{
-    Stream out{file, std::ios::binary};
-    out.exceptions(std::ios::failbit | std::ios::badbit);
-    return out;
-}
-
-constexpr auto word_bytes = static_cast<std::streamsize>(sizeof(std::int64_t));
-
-} // namespace
 
 std::int64_t now_ns()
 {
@@ -43,44 +26,14 @@ void pin_to_cpu(unsigned nth)
     }
 }
 
-note_taker::note_taker(std::int64_t samples)
-    : samples_{samples}
+void pin_to_cpu_of(std::uint32_t place)
 {
-    notes_.latencies_ns.reserve(static_cast<std::size_t>(samples));
-}
-
-bool note_taker::take(stamp const& change, std::int64_t received_ns)
-{
-    auto const expected = static_cast<std::int64_t>(notes_.latencies_ns.size()) + 1;
-    if (change.sequence != expected)
-        throw std::runtime_error{
-            fmt::format("change {} came where {} was due", change.sequence, expected)};
-    if (expected == 1)
-        first_sent_ns_ = change.sent_ns;
-    notes_.latencies_ns.push_back(received_ns - change.sent_ns);
-    notes_.elapsed_ns = received_ns - first_sent_ns_;
-    return expected == samples_;
-}
-
-void note_taker::save(std::string const& file) const
-{
-    auto out = open<std::ofstream>(file);
-    auto const bytes = [](auto const* words) { return reinterpret_cast<char const*>(words); };
-    out.write(bytes(&notes_.elapsed_ns), word_bytes);
-    out.write(bytes(notes_.latencies_ns.data()),
-              word_bytes * static_cast<std::streamsize>(notes_.latencies_ns.size()));
-    out.close();
-}
-
-notes read_notes(run const& made)
-{
-    auto in = open<std::ifstream>(made.file);
-    notes out;
-    out.latencies_ns.resize(static_cast<std::size_t>(made.samples));
-    auto const bytes = [](auto* words) { return reinterpret_cast<char*>(words); };
-    in.read(bytes(&out.elapsed_ns), word_bytes);
-    in.read(bytes(out.latencies_ns.data()), word_bytes * made.samples);
-    return out;
+    cpu_set_t allowed;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    auto const cpus = static_cast<unsigned>(CPU_COUNT(&allowed));
+    if (cpus > 1)
+        pin_to_cpu(place == sender_place ? 0 : 1 + (place - 1) % (cpus - 1));
 }
 
 } // namespace covey::bench

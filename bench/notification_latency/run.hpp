@@ -1,41 +1,42 @@
-// run: one run of one lane: what is asked of it, what its sender stamps, what its receiver notes.
+// run: what is asked of one run of one lane, and the clock it is measured by.
 //
-// A lane is a way for a change to get from one process to another. Every lane does the same: the
-// sender sends warm-ups at 1 kHz until the receiver has seen enough of them, then the measured
-// changes, at 1 kHz or as fast as the window lets it; the receiver notes how old each is, and
-// leaves what it noted in a file.
+// A lane is a way for a change to get from one process to others. Every lane does the same: the
+// sender sends warm-ups until every receiver has seen enough of them, then, when it is told to, the
+// measured changes 1, 2, ..., each at the moment the rate has it due, whether anybody follows or
+// not; or, without a rate, as fast as at most `window` changes on their way allow.
 #pragma once
 
-#include <boost/describe/class.hpp>
-#include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace covey::bench {
 
-constexpr std::chrono::milliseconds pace{1};
-constexpr std::int64_t warm_ups = 100;
-constexpr std::int64_t window = 256; // changes on their way when flat out
+constexpr std::int64_t window = 256; // changes on their way, without a rate
 
 struct run
 {
     std::string lane;
-    bool flat_out = false;
+    std::int64_t rate = 1'000; // changes a second; 0: as many as go
     std::int64_t samples = 0;
-    bool pinned = false; // sender on the first CPU there is, receiver on the second
-    std::string file;    // for the receiver's notes
+    std::uint32_t receivers = 1;
+    std::uint32_t payload = 8; // bytes of a change; the first 8 are its number
+    bool pinned = false;       // sender on the first CPU there is, receivers on the others
+    std::string board = {};    // where the run's shared memory is (board.hpp)
+
+    bool flat_out() const { return rate == 0; }
+    std::int64_t due_after_ns(std::int64_t sequence) const // after the start
+    {
+        return flat_out() ? 0 : (sequence - 1) * 1'000'000'000 / rate;
+    }
 };
 
-// What a change carries.
-struct stamp
-{
-    std::int64_t sent_ns = 0;  // CLOCK_MONOTONIC, right before the change is made
-    std::int64_t sequence = 0; // 1, 2, ...; 0 for a warm-up
-};
-BOOST_DESCRIBE_STRUCT(stamp, (), (sent_ns, sequence))
+constexpr std::uint32_t sender_place = 0; // of a run's processes; receivers have 1, 2, ...
 
-std::int64_t now_ns();
+std::int64_t now_ns(); // CLOCK_MONOTONIC
+
+// Puts the process with this place on its CPU: the sender on the first that it may use, receivers
+// on the others by turns. Does nothing where there is one only.
+void pin_to_cpu_of(std::uint32_t place);
 
 // Keeps this process on the CPU that is the nth (0, 1, ...) it may use, if there are so many.
 void pin_to_cpu(unsigned nth);
@@ -49,32 +50,5 @@ inline void relax()
     asm volatile("yield");
 #endif
 }
-
-struct notes
-{
-    std::int64_t elapsed_ns = 0; // from the first change sent to the last one received
-    std::vector<std::int64_t> latencies_ns;
-};
-
-// The receiver's: one call a measured change.
-class note_taker
-{
-  public:
-    explicit note_taker(std::int64_t samples);
-
-    // Whether that was the last one. Throws runtime_error when one before it is missing.
-    bool take(stamp const& change, std::int64_t received_ns);
-
-    // Throws runtime_error when the file cannot be written.
-    void save(std::string const& file) const;
-
-  private:
-    std::int64_t samples_;
-    std::int64_t first_sent_ns_ = 0;
-    notes notes_;
-};
-
-// Throws runtime_error when they are not all there.
-notes read_notes(run const& made);
 
 } // namespace covey::bench

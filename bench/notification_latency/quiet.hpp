@@ -1,0 +1,36 @@
+// quiet: whether the machine was left alone while something was measured.
+//
+// Asked of the host (steal), and of everybody else here: how busy the CPUs are while the bench does
+// nothing, before its first round and after its last one.
+#pragma once
+
+#include <harness_machine.hpp>
+#include <string>
+
+namespace covey::bench {
+
+class quiet_watch
+{
+  public:
+    // Above this share of all CPUs used by others, figures are not to be quoted.
+    static constexpr double others_percent_quiet = 10;
+
+    quiet_watch(); // looks for half a second
+    void end();    // the same
+
+    bool is_quiet() const;
+    double steal_percent() const { return steal_percent_; }
+    double others_percent() const { return others_percent_; } // the more of before and after
+    double load() const { return load_; }                     // of the minute before
+
+    // "quiet: ..." or "NOISY: ..., so these figures are not to be quoted", with the numbers.
+    std::string verdict() const;
+
+  private:
+    double load_;
+    double others_percent_;
+    steal_meter steal_;
+    double steal_percent_ = 0;
+};
+
+} // namespace covey::bench
