@@ -104,15 +104,6 @@ std::vector<series> take_connections(wishes const& wanted, scratch const& notes)
     return out;
 }
 
-// A case that was taken without its baseline has no ratio.
-void forget_missing_baselines(std::vector<series>& measured)
-{
-    for (auto& one : measured)
-        if (std::none_of(measured.begin(), measured.end(),
-                         [&](auto const& other) { return other.name == one.baseline; }))
-            one.baseline.clear();
-}
-
 // Throws runtime_error when --only names a case that there is not.
 void check_names(wishes const& wanted, scratch const& notes)
 {

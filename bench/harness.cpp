@@ -114,6 +114,14 @@ spread spread_of(std::vector<double> figures)
     return out;
 }
 
+void forget_missing_baselines(std::vector<series>& measured)
+{
+    for (auto& one : measured)
+        if (std::none_of(measured.begin(), measured.end(),
+                         [&](auto const& other) { return other.name == one.baseline; }))
+            one.baseline.clear();
+}
+
 std::vector<finding> evaluate(std::vector<series> const& measured)
 {
     std::vector<finding> out;
@@ -137,7 +145,7 @@ std::vector<finding> evaluate(std::vector<series> const& measured)
     return out;
 }
 
-void print_table(std::ostream& out, machine const& where, std::vector<finding> const& findings)
+void print_machine(std::ostream& out, machine const& where)
 {
     out << fmt::format("{}, {} CPUs, Linux {}, commit {}, {}; {}\n", where.cpu, where.cpus,
                        where.kernel, where.commit, where.build, where.settings);
@@ -145,6 +153,11 @@ void print_table(std::ostream& out, machine const& where, std::vector<finding> c
                        where.steal_percent > machine::steal_percent_quiet
                            ? ": the host was busy, so these figures are not to be quoted"
                            : "");
+}
+
+void print_table(std::ostream& out, machine const& where, std::vector<finding> const& findings)
+{
+    print_machine(out, where);
     std::size_t widest = 0;
     for (auto const& one : findings)
         widest = std::max(widest, one.name.size());

@@ -57,10 +57,16 @@ struct finding
     keyed_figures more = {};     // keys of the JSON object that this bench has besides
 };
 
+// Takes the baselines away that are not among them: a case that was taken without has no ratio.
+void forget_missing_baselines(std::vector<series>& measured);
+
 // One finding for each series, in their order. No series and no round may be empty.
 std::vector<finding> evaluate(std::vector<series> const& measured);
 
-// For people: the machine on the first line, then one line a case.
+// For people: the machine, on two lines.
+void print_machine(std::ostream& out, machine const& where);
+
+// The same, then one line a case.
 void print_table(std::ostream& out, machine const& where, std::vector<finding> const& findings);
 
 // For machines: an array of objects with the keys case, unit, median, mad, p50, p90, p99, p999,

@@ -150,15 +150,6 @@ std::vector<series> take_rounds(wishes const& wanted)
     return out;
 }
 
-// A case that was taken without its baseline has no ratio.
-void forget_missing_baselines(std::vector<series>& measured)
-{
-    for (auto& one : measured)
-        if (std::none_of(measured.begin(), measured.end(),
-                         [&](auto const& other) { return other.name == one.baseline; }))
-            one.baseline.clear();
-}
-
 // Throws runtime_error when --only names a store that there is not.
 void check_names(wishes const& wanted)
 {
@@ -180,7 +171,7 @@ void bench(wishes const& wanted)
     steal_meter const steal;
     auto measured = take_rounds(wanted);
     forget_missing_baselines(measured);
-    auto const wished = quotients(measured);
+    auto const wished = quotients(aims(), measured);
     measured.insert(measured.end(), wished.begin(), wished.end());
     where.steal_percent = steal.percent();
     auto const findings = evaluate(measured);
@@ -189,7 +180,7 @@ void bench(wishes const& wanted)
         return;
     }
     print_table(std::cout, where, findings);
-    print_verdicts(std::cout, findings);
+    print_verdicts(std::cout, aims(), findings);
 }
 
 } // namespace

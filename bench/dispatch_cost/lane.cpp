@@ -1,8 +1,9 @@
 #include "lane.hpp"
 
-#include "load.hpp"
-#include "process_tree.hpp"
 #include "trials.hpp"
+
+#include <harness_load.hpp>
+#include <harness_process_tree.hpp>
 
 namespace covey::bench {
 
@@ -41,7 +42,7 @@ std::vector<contender> const& contenders()
 }
 
 lane::lane(contender const& one, scratch const& notes)
-    : running_{one.which, worker_count, notes}
+    : running_{bench::start(one.which, worker_count, notes)}
     , rate_{named(one, "", "conn/s")}
     , first_{named(one, "-first", "us")}
     , cpu_{named(one, "-cpu", "us/conn")}

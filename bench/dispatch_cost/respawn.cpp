@@ -1,10 +1,11 @@
 #include "respawn.hpp"
 
-#include "load.hpp"
 #include "server.hpp"
 
 #include <chrono>
 #include <csignal>
+#include <harness_child.hpp>
+#include <harness_load.hpp>
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
@@ -25,7 +26,7 @@ double microseconds(clock::duration took)
 
 double replacement_us(scratch const& notes)
 {
-    server const cluster{{"covey", "least_loaded"}, 1, notes};
+    auto const cluster = start({"covey", "least_loaded"}, 1, notes);
     auto const killed = cluster.workers().at(0);
     auto const begin = clock::now();
     ::kill(killed, SIGKILL);

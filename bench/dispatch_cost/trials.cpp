@@ -1,10 +1,10 @@
 #include "trials.hpp"
 
 #include "handles.hpp"
-#include "process_tree.hpp"
 #include "respawn.hpp"
 
 #include <chrono>
+#include <harness_process_tree.hpp>
 #include <thread>
 
 namespace covey::bench {
@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 std::vector<double> idle_memory(kind const& which, scratch const& notes)
 {
-    server const started{which, worker_count, notes};
+    auto const started = start(which, worker_count, notes);
     std::this_thread::sleep_for(200ms); // until it is idle
     std::vector<double> out;
     for (auto const each : started.workers())

@@ -1,29 +1,11 @@
-// aims: what is wanted of covey against what was measured in the same rounds.
+// aims: what is wanted of operations on the state.
 #pragma once
 
-#include <harness.hpp>
-#include <iosfwd>
-#include <string>
+#include <harness_aims.hpp>
 #include <vector>
 
 namespace covey::bench {
 
-// How many times the one costs what the other does; a series of unit "x", a quotient a round.
-struct aim
-{
-    std::string name;
-    std::string above;
-    std::string below;
-    double wanted = 0;
-    bool at_least = false; // else at most
-};
-
 std::vector<aim> const& aims();
-
-// Of the aims whose two sides have been measured.
-std::vector<series> quotients(std::vector<series> const& measured);
-
-// For people: a line for each of those, won or lost.
-void print_verdicts(std::ostream& out, std::vector<finding> const& findings);
 
 } // namespace covey::bench

@@ -1,4 +1,4 @@
-// play: what every player of this program does: keys, rows, dice and the loop that is timed.
+// play: what every player of this program does: the loop that is timed, on rows and dice.
 //
 // A store is opened by each process for itself and has put(key, row) and get(key, row), which
 // copies the row out and says whether it was there. The key is made anew for every operation, as a
@@ -7,62 +7,14 @@
 
 #include "order.hpp"
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <harness_rows.hpp>
 #include <stdexcept>
-#include <string_view>
 #include <vector>
 
 namespace covey::bench {
-
-inline constexpr std::size_t row_bytes = 100;
-using row = std::array<char, row_bytes>;
-
-inline row row_of(char letter)
-{
-    row out;
-    out.fill(letter);
-    return out;
-}
-
-// "session:00001234"
-class key_name
-{
-  public:
-    static constexpr std::size_t bytes = 16;
-
-    explicit key_name(std::uint64_t number)
-    {
-        for (auto at = bytes; at-- != prefix; number /= 10)
-            text_[at] = static_cast<char>('0' + number % 10);
-    }
-    std::string_view view() const { return {text_.data(), bytes}; }
-
-  private:
-    static constexpr std::size_t prefix = 8;
-    std::array<char, bytes> text_{'s', 'e', 's', 's', 'i', 'o', 'n', ':'};
-};
-
-class dice // xorshift64
-{
-  public:
-    explicit dice(std::uint64_t seed)
-        : state_{88'172'645'463'325'252ULL + seed * 7'919}
-    {}
-    // Below `end`, which is less than 2^32.
-    std::uint64_t below(std::uint64_t end)
-    {
-        state_ ^= state_ << 13;
-        state_ ^= state_ >> 7;
-        state_ ^= state_ << 17;
-        return (state_ >> 32) * end >> 32;
-    }
-
-  private:
-    std::uint64_t state_;
-};
 
 // Calls `operation` from the order's start until its end; a sample is a batch's mean. The first
 // quarter, and eight batches at least, are to warm caches and are not counted.
@@ -116,14 +68,6 @@ void play_all(player_socket& orders, unsigned player, Store& store, std::uint64_
     dice drawn{player + 1};
     while (auto const wanted = orders.next())
         orders.answer(play_mix(*wanted, batch, store, keys, drawn));
-}
-
-template <class Store>
-void fill(Store& store, std::uint64_t keys)
-{
-    auto const first = row_of('x');
-    for (std::uint64_t i = 0; i != keys; ++i)
-        store.put(key_name{i}.view(), first);
 }
 
 } // namespace covey::bench

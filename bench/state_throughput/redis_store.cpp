@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -132,11 +131,11 @@ store redis_store()
                     auto const socket =
                         where.files->file(fmt::format("redis-{}.socket", where.keys));
                     running_store out;
-                    out.programs.emplace_back(child::of_program(
+                    out.programs.emplace_back(
                         find_program("redis-server"),
-                        {"redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
-                         "--appendonly", "no", "--dir", where.files->folder()},
-                        {}, SIGTERM));
+                        std::vector<std::string>{"redis-server", "--port", "0", "--unixsocket",
+                                                 socket, "--save", "", "--appendonly", "no",
+                                                 "--dir", where.files->folder()});
                     connect_when_up(socket).fill_at_once(where.keys);
                     out.players = fork_players(where, [&](unsigned number, player_socket& orders) {
                         redis_rows rows{socket};

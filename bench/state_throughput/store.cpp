@@ -1,21 +1,6 @@
 #include "store.hpp"
 
-#include <chrono>
-#include <exception>
-#include <utility>
-
 namespace covey::bench {
-
-peer_program::~peer_program()
-{
-    if (process_.pid() <= 0)
-        return;
-    try {
-        process_.stop(std::chrono::seconds{10});
-    } catch (std::exception const&) {
-        // PHP ends by the signal; what does not end is killed with `process_`.
-    }
-}
 
 std::vector<store> stores()
 {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <harness_child.hpp>
+#include <harness_peer.hpp>
 #include <harness_scratch.hpp>
 #include <memory>
 #include <string>
@@ -21,20 +22,6 @@ struct site
     unsigned players = 0;
     std::string desk; // the order desk's path
     scratch const* files = nullptr;
-};
-
-// A peer's program. It is ended in good order, for it has children of its own to end.
-class peer_program
-{
-  public:
-    explicit peer_program(child started)
-        : process_{std::move(started)}
-    {}
-    peer_program(peer_program&&) = default;
-    ~peer_program();
-
-  private:
-    child process_;
 };
 
 // What goes on until it is destroyed: players first, then what they share.

@@ -1,4 +1,6 @@
-#include "load.hpp"
+#include "harness_load.hpp"
+
+#include "harness_notes.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -6,9 +8,7 @@
 #include <cerrno>
 #include <covey/protocol/handle.hpp>
 #include <cstddef>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <harness_child.hpp>
 #include <netinet/in.h>
 #include <stdexcept>
 #include <sys/epoll.h>
@@ -16,7 +16,6 @@
 #include <sys/time.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 
 namespace covey::bench {
 
@@ -26,8 +25,6 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 5s; // with one connection
-constexpr std::string_view request =
-    "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 [[noreturn]] void fail(char const* doing)
 {
@@ -41,6 +38,11 @@ sockaddr_in loopback(std::uint16_t port)
     out.sin_port = htons(port);
     out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return out;
+}
+
+std::string request_for(std::string_view target)
+{
+    return fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
 }
 
 template <class Address>
@@ -62,6 +64,8 @@ class client
   public:
     client(load const& wanted, clock::time_point begin)
         : address_{loopback(wanted.port)}
+        , request_{request_for(wanted.target)}
+        , body_{wanted.body}
         , counted_{begin + wanted.warm_up}
         , end_{counted_ + wanted.length}
         , set_{::epoll_create1(EPOLL_CLOEXEC)}
@@ -114,7 +118,7 @@ class client
 
     void say(connection& one)
     {
-        auto const sent = ::send(one.socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
+        auto const sent = ::send(one.socket.get(), request_.data(), request_.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN)
             fail("send");
         one.asked = sent > 0;
@@ -144,7 +148,7 @@ class client
     void finish(std::size_t index)
     {
         auto& one = open_[index];
-        if (!one.answer.starts_with("HTTP/1.1 200") || !one.answer.ends_with(hello_body))
+        if (!one.answer.starts_with("HTTP/1.1 200") || !one.answer.ends_with(body_))
             throw std::runtime_error{"not the answer: '" + one.answer + "'"};
         one.socket.reset();
         --alive_;
@@ -160,6 +164,8 @@ class client
     }
 
     sockaddr_in address_;
+    std::string request_;
+    std::string_view body_;
     clock::time_point counted_;
     clock::time_point end_;
     handle set_;
@@ -168,63 +174,20 @@ class client
     std::vector<std::int64_t> notes_ = std::vector<std::int64_t>(notes_fixed);
 };
 
-void write_all(handle const& to, std::vector<std::int64_t> const& words)
-{
-    auto const* next = reinterpret_cast<char const*>(words.data());
-    auto left = words.size() * sizeof words[0];
-    while (left > 0) {
-        auto const wrote = ::write(to.get(), next, left);
-        if (wrote < 0)
-            fail("write the notes");
-        next += wrote;
-        left -= static_cast<std::size_t>(wrote);
-    }
-}
-
-std::vector<std::int64_t> read_all(handle const& from)
-{
-    std::vector<std::int64_t> out;
-    std::size_t bytes = 0;
-    for (;;) {
-        out.resize(bytes / sizeof out[0] + 8'192);
-        auto const got = ::read(from.get(), reinterpret_cast<char*>(out.data()) + bytes,
-                                out.size() * sizeof out[0] - bytes);
-        if (got < 0)
-            fail("read the notes");
-        if (got == 0)
-            break;
-        bytes += static_cast<std::size_t>(got);
-    }
-    out.resize(bytes / sizeof out[0]);
-    return out;
-}
-
 } // namespace
 
 load_result apply(load const& wanted)
 {
-    struct worker
-    {
-        handle notes;
-        child process;
-    };
     auto const begin = clock::now() + 10ms; // when all of them are there
-    std::vector<worker> workers;
-    for (unsigned i = 0; i != wanted.processes; ++i) {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0)
-            fail("pipe");
-        handle to_read{ends[0]};
-        handle const to_write{ends[1]};
-        workers.push_back({std::move(to_read), child{[&] {
-                               std::this_thread::sleep_until(begin);
-                               write_all(to_write, client{wanted, begin}.run());
-                           }}});
-    }
+    std::vector<noting_child> workers;
+    for (unsigned i = 0; i != wanted.processes; ++i)
+        workers.emplace_back([&] {
+            std::this_thread::sleep_until(begin);
+            return client{wanted, begin}.run();
+        });
     load_result out;
     for (auto& each : workers) {
-        auto const notes = read_all(each.notes);
-        each.process.wait(patience);
+        auto const notes = each.take(patience);
         out.all += static_cast<std::uint64_t>(notes.at(note_all));
         auto const counted = notes.size() - notes_fixed;
         out.per_second +=
@@ -242,8 +205,7 @@ std::optional<std::string> ask(std::uint16_t port, std::string_view target,
     timeval const patience{.tv_sec = limit / 1s, .tv_usec = (limit % 1s) / 1us};
     ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     auto address = loopback(port);
-    auto const words =
-        fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
+    auto const words = request_for(target);
     if (::connect(socket.get(), generic(address), sizeof address) != 0 ||
         ::send(socket.get(), words.data(), words.size(), MSG_NOSIGNAL) < 0)
         return std::nullopt;
@@ -256,6 +218,15 @@ std::optional<std::string> ask(std::uint16_t port, std::string_view target,
     if (got < 0 || body == std::string::npos)
         return std::nullopt;
     return answer.substr(body + 4);
+}
+
+handle connect_to(std::uint16_t port)
+{
+    handle out{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    auto address = loopback(port);
+    if (::connect(out.get(), generic(address), sizeof address) != 0)
+        fail("connect");
+    return out;
 }
 
 std::uint16_t free_port()

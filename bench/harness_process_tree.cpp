@@ -1,4 +1,4 @@
-#include "process_tree.hpp"
+#include "harness_process_tree.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -60,6 +60,15 @@ std::vector<pid_t> tree_of(pid_t root)
         for (auto const below : children_of(out[next]))
             out.push_back(below);
     return out;
+}
+
+bool has_signal(pid_t process, std::string_view set, int signal)
+{
+    std::ifstream status{fmt::format("/proc/{}/status", process)};
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(set))
+            return (std::stoull(line.substr(set.size() + 1), nullptr, 16) >> (signal - 1) & 1) != 0;
+    return false;
 }
 
 std::int64_t cpu_ns(std::vector<pid_t> const& processes)

@@ -1,4 +1,4 @@
-// load: short connections, as many as a server takes: connect, ask, read the answer, close.
+// harness_load: short connections, as many as a server takes: connect, ask, read the answer, close.
 //
 // Every request says "Connection: close", so the server closes first, when it has answered, and the
 // client has read its end before it closes: nobody resets anybody, and what waits in TIME_WAIT
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <covey/protocol/handle.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ inline constexpr std::string_view hello_body = "hello world"; // what every serv
 struct load
 {
     std::uint16_t port = 0; // of 127.0.0.1
+    std::string target = "/";
+    std::string_view body = hello_body; // that is answered; empty: any
     unsigned processes = 1;
     unsigned connections = 1;          // of each process, open at a time
     std::chrono::milliseconds warm_up; // not counted
@@ -40,6 +43,9 @@ load_result apply(load const& wanted);
 // One request by itself; the answer's body. Nothing when there is no whole answer in time.
 std::optional<std::string> ask(std::uint16_t port, std::string_view target,
                                std::chrono::milliseconds limit);
+
+// A connection to it. Throws system_error.
+handle connect_to(std::uint16_t port);
 
 // A port that nobody listens on just now.
 std::uint16_t free_port();

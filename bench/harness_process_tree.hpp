@@ -1,8 +1,9 @@
-// process_tree: what /proc says about a server's processes: who they are, the CPU time they have
-// had, the memory they hold.
+// harness_process_tree: what /proc says about a server's processes: who they are, the CPU time they
+// have had, the memory they hold.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -13,6 +14,9 @@ std::vector<pid_t> children_of(pid_t parent);
 
 // `root` and everything below it.
 std::vector<pid_t> tree_of(pid_t root);
+
+// Whether `signal` is in a set of /proc/PID/status: "SigPnd", "SigCgt". Not when it is not there.
+bool has_signal(pid_t process, std::string_view set, int signal);
 
 // What the scheduler has given to all their threads. A process that has gone counts as nothing.
 std::int64_t cpu_ns(std::vector<pid_t> const& processes);
