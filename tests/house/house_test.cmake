@@ -1,4 +1,5 @@
-# Shows that every rule of layers.cmake and tidy.cmake fires: a rule that cannot fail is no rule.
+# Shows that every rule of layers.cmake, tidy.cmake and checks.cmake fires: a rule that cannot fail
+# is no rule.
 #   cmake -DSCRATCH=<dir> -P house_test.cmake
 # A small tree that obeys them all must pass; the same tree with one bad file must be refused with
 # the words of the rule it breaks.
@@ -25,11 +26,17 @@ function(good_tree)
   file(WRITE ${tree}/tools/CMakeLists.txt "add_executable(ctl ctl/main.cpp)\n")
   file(WRITE ${tree}/tools/ctl/main.cpp
     "#include \"table.hpp\"\n#include <covey/protocol/channel.hpp>\n#include <CLI/CLI.hpp>\n")
-  file(WRITE ${tree}/tests/shm/map.test.cpp "auto x = CMSG_SPACE(4);\n")
+  file(WRITE ${tree}/tests/shm/map.test.cpp "auto x = CMSG_SPACE(4);\n"
+    "TEST_CASE(\"a map has [two] rows\", \"[map]\")\n"
+    "TEST_CASE(\n    \"a b; \"\n    \"it ends\")\n")
   file(WRITE ${tree}/examples/hello.cpp "#include <covey/covey.hpp>\n")
   file(WRITE ${tree}/docs/page.md
     "[home](../README.md#top) [folder](../examples) [away](https://example.org/x) [here](#here)\n")
   file(WRITE ${tree}/README.md "a; b [c\n")
+  file(WRITE ${tree}/tests/shm/broken/frees_early.patch "")
+  file(WRITE ${tree}/docs/internals/checks.md "| row | what | tests |\n|---|---|---|\n"
+    "| 1 | one | a map has [two] rows; a build that frees early is caught; (tests/shm/broken) |\n"
+    "| 2 | more | a b; it ends |\n")
 endfunction()
 
 function(run_rules script out)
@@ -51,7 +58,7 @@ function(refuses script file text words)
 endfunction()
 
 good_tree()
-foreach(script layers.cmake tidy.cmake)
+foreach(script layers.cmake tidy.cmake checks.cmake)
   run_rules(${script} said)
   if(NOT failed EQUAL 0)
     message(SEND_ERROR "${script} refuses a good tree:\n${said}")
@@ -117,4 +124,15 @@ foreach(mark "<<<<<<< HEAD" "=======" ">>>>>>> other" "||||||| base")
 endforeach()
 tidy(docs/page.md "see [this]; and [that](other.md)\n" ": a link to other.md")
 tidy(README.md "[a [b]](dev/null/x.md#part)\n" ": a link to dev/null/x.md")
+
+# ---- checks --------------------------------------------------------------------------------------
+function(checks cell words)
+  refuses(checks.cmake docs/internals/checks.md "# Checks\n\n| 3 | third | ${cell} |\n"
+    "docs/internals/checks.md:3: ${words}")
+endfunction()
+checks("a map has [two] row" "no test is called \"a map has _two_ row\"")
+checks("a map has [two] rows; a; it ends" "no test is called \"a\"")
+checks("a build that frees late is caught" "no test is called \"a build that frees late")
+checks("(see tests/shm/gone.test.cpp)" "tests/shm/gone.test.cpp is not there")
+checks("a map has [two] rows; (fuzz_map)" "tests/fuzz/map.fuzz.cpp is not there")
 file(REMOVE_RECURSE ${SCRATCH})
