@@ -1,7 +1,7 @@
 // sandbox: a program of covey with what no example needs: handlers that take their time, never end
 // or end their process, a flag of its own, a state as large and limits as many as the environment
 // says, workers that start as a file says (SANDBOX_START names it), a master that tells everybody
-// what it is asked to.
+// what it is asked to, and each new worker a hundred numbers (SANDBOX_EARLY).
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -154,6 +154,12 @@ void loud_master(covey::master& master)
                 master.broadcast("a word to everybody");
             co_return count;
         });
+    if (std::getenv("SANDBOX_EARLY") != nullptr)
+        master.on(covey::event_kind::fork, [](covey::event const& what) {
+            auto worker = what.worker;
+            for (int i = 0; i < 100; ++i)
+                worker.send(i);
+        });
 }
 
 // The one word in the file that SANDBOX_START names: how workers that are started now begin.
@@ -244,7 +250,12 @@ int main(int argc, char** argv)
         worker.get("/heard",
                    [&worker, told](http::request const&) { return heard(worker, *told); });
         worker.on_relayed([](covey::relayed_change const&) {});
-        worker.on_message([](covey::message const&) {});
+        auto const numbers = std::make_shared<std::string>();
+        worker.on_message([numbers](covey::message const& said) {
+            if (auto const number = said.body.as<int>())
+                numbers->append(std::to_string(*number)).append(" ");
+        });
+        worker.get("/numbers", [numbers](http::request const&) { return http::text(*numbers); });
     };
     return covey::run<room>(argc, argv, options, in_worker, loud_master);
 }

@@ -37,6 +37,22 @@ TEST_CASE("a killed worker's seat is taken again and the state is as it was", "[
     CHECK(ask(after[1], "GET", "/scores/anna").body == "6");
 }
 
+TEST_CASE("what the master says to a worker at its fork is heard by it, in order, and by the next",
+          "[cluster][survival]")
+{
+    cluster it{SANDBOX, 2, {}, {"SANDBOX_EARLY=1"}};
+    std::string all;
+    for (int i = 0; i < 100; ++i)
+        all += std::to_string(i) + " ";
+    auto clients = it.one_on_each(2);
+    for (auto& client : clients)
+        CHECK(wait_until([&] { return ask(client, "GET", "/numbers").body == all; }));
+    ::kill(worker_of(ask(clients[0], "GET", "/healthz")), SIGKILL);
+    REQUIRE(wait_until([&] { return it.has_logged("worker 3 is ready"); }));
+    for (auto& client : it.one_on_each(2))
+        CHECK(wait_until([&] { return ask(client, "GET", "/numbers").body == all; }));
+}
+
 TEST_CASE("a seat keeps its CPU, whoever takes it", "[cluster][survival]")
 {
     cluster it{SANDBOX, 2, {"--pin-cpus", "yes"}};

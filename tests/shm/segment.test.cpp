@@ -2,6 +2,7 @@
 #include "support/test_segment.hpp"
 
 #include <boost/system/system_error.hpp>
+#include <covey/shm/arena.hpp>
 #include <covey/shm/counter.hpp>
 #include <covey/shm/error.hpp>
 #include <covey/shm/map.hpp>
@@ -95,7 +96,7 @@ TEST_CASE("a program with another schema is refused and told both schemas")
     CHECK_FALSE(attach_fails(lent, small{}.described()));
 }
 
-TEST_CASE("what is no segment, or not ready, is refused")
+TEST_CASE("what is no segment, of another layout, or not ready, is refused")
 {
     covey::handle const empty{::memfd_create("empty", MFD_CLOEXEC)};
     CHECK(attach_fails(empty, small{}.described()) == error::not_a_segment);
@@ -104,6 +105,16 @@ TEST_CASE("what is no segment, or not ready, is refused")
     CHECK(attach_fails(zeros, small{}.described()) == error::not_a_segment);
     covey::handle const null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
     CHECK(attach_fails(null, small{}.described()) == error::not_a_segment);
+    covey::test::test_segment<small> one{1};
+    auto const lent = one.memory.lend();
+    auto& head = one.memory.memory()->head();
+    head.ready.store(0); // as its maker leaves it, if that dies early
+    CHECK(attach_fails(lent, small{}.described()) == error::not_ready);
+    head.ready.store(1);
+    head.layout_version += 1;
+    CHECK(attach_fails(lent, small{}.described()) == error::wrong_layout);
+    head.layout_version -= 1;
+    CHECK_FALSE(attach_fails(lent, small{}.described()));
 }
 
 TEST_CASE("nobody can shrink or grow a segment, and it has no name in /dev/shm")
