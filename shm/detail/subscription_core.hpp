@@ -1,0 +1,140 @@
+// What a subscription is inside the room: its fields with their watchers, and the changes that wait
+// to be told. subscription.cpp has its face and its watches, subscription_collect.cpp what is new,
+// subscription_resync.cpp what is shown from the state, subscription_tell.cpp who hears of it.
+#pragma once
+
+#include "../folding.hpp"
+#include "../lane_reader.hpp"
+#include "../ring_reader.hpp"
+#include "../subscription.hpp"
+#include "../table.hpp"
+#include "../watcher.hpp"
+#include "participant_core.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace covey {
+
+namespace detail {
+
+// Deques: a handler may watch more while it is being called.
+struct watched_field
+{
+    std::uint32_t index = 0;
+    shm::table rows;                       // of a map or value
+    std::optional<shm::lane_reader> lanes; // of a ring
+    shm::lane_batch appended;
+    std::deque<std::shared_ptr<shm::watcher>> watchers;
+
+    bool has(delivery how) const
+    {
+        return std::any_of(watchers.begin(), watchers.end(), [how](auto const& one) {
+            return !one->is_ended() && one->deliver() == how;
+        });
+    }
+};
+
+// A change that waits to be told: a record of a ring, or a row that was appended.
+struct news_item
+{
+    std::uint64_t revision = 0;
+    watched_field* field = nullptr;
+    shm::record_copy const* record = nullptr; // else `row`
+    std::uint64_t const* row = nullptr;
+    bool is_own = false;
+    bool for_ordered = true; // else it is too new for them, and is held back
+    bool for_others = true;  // else they have heard of it
+    bool is_folded = false;
+    std::uint64_t stands_for = 0;
+};
+
+struct revision_end
+{
+    std::function<void(std::uint64_t)> call;
+    bool is_ended = false;
+};
+
+} // namespace detail
+
+struct subscription::core
+{
+    explicit core(participant& owner);
+
+    shm::field_plan const& places(detail::watched_field const& field) const
+    {
+        return memory.places().fields[field.index];
+    }
+    std::size_t keys(detail::watched_field const& field) const { return places(field).key_words; }
+    bool is_sampled(detail::watched_field const& field) const
+    {
+        return !has_rows(places(field).kind);
+    }
+
+    detail::watched_field* find(std::uint32_t field);
+    detail::watched_field& watched(std::uint32_t field);
+    void wake();
+    bool read(detail::watched_field const& field, std::uint64_t const* key);
+    void visit_rows(detail::watched_field& field,
+                    detail::function_ref<void(raw_change const&)> visit);
+    void drop_ended();
+
+    // ---- one dispatch, in this order ----
+    std::size_t tell_samples();
+    std::size_t catch_up();
+    std::size_t collect();
+    std::size_t tell_items();
+
+    bool is_complete(detail::watched_field& field, std::uint64_t from);
+    std::size_t show(detail::watched_field& field, shm::watcher& to);
+    std::size_t show_appended(detail::watched_field& field, shm::watcher& to, std::uint64_t from);
+    std::size_t lapped();
+    void collect_records(std::uint64_t stable);
+    std::size_t collect_appended(std::uint64_t stable);
+    std::size_t tell(detail::news_item const& it);
+    std::size_t tell(detail::news_item const& it, shm::watcher& to, std::optional<bool>& is_there);
+    void end_revision(std::uint64_t revision);
+
+    bool samples_differ() const;
+    bool has_ordered() const;
+    bool lanes_have_news() const;
+    bool news() const;
+
+    participant::core& who;
+    shm::arena const& memory;
+    shm::ring_reader reader;
+    shm::folding folded;
+    std::uint64_t since;
+    // The cursor: all up to here has been collected; and up to here, before the items that wait.
+    // What may be one is known only when rings are looked at once more (next_cursor), so that who
+    // spins touches writers' intents after it has told a change, not while it waits for one.
+    std::uint64_t told_to;
+    std::uint64_t told_before;
+    std::optional<std::uint64_t> next_cursor;
+    std::uint64_t ordered_to = 0; // what ordered watches have been told up to
+    std::uint64_t resyncs = 0;
+    std::deque<detail::watched_field> fields;
+    std::deque<std::shared_ptr<detail::revision_end>> revision_ends;
+
+    std::vector<shm::record_copy> batch;
+    std::vector<shm::record_copy> waiting; // for ordered watches: newer than what was stable
+    std::vector<shm::record_copy> held;    // those, while items point to them
+    std::vector<detail::news_item> items;
+    std::size_t next_item = 0; // not told yet; items may be left when a handler has thrown
+    bool lanes_held = false;   // as `held`, of appended rows
+
+    std::vector<std::uint64_t> slot;
+    std::vector<std::byte> body;
+    std::function<void()> post;
+    bool posted = false; // an own change has asked for a dispatch that has not come yet
+    bool armed = false;
+    bool dispatching = false;
+    bool over = false; // the subscription is gone
+};
+
+} // namespace covey
