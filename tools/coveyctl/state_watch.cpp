@@ -35,9 +35,11 @@ std::string_view name(covey::change_kind kind)
     case covey::change_kind::expire:
         return "expire";
     case covey::change_kind::evict:
+        return "evict";
+    case covey::change_kind::leave: // of watches with a predicate, which this is not
         break;
     }
-    return "evict";
+    return "leave";
 }
 
 // The user's wish to end, as a descriptor.
