@@ -224,10 +224,6 @@ void take_back(shm::arena const& memory, shm::field_plan const& field, std::uint
         shm::end_hold(held, *by);
 }
 
-} // namespace
-
-namespace {
-
 // Once a stage; then the reaper comes again.
 bool not_yet(shm::worker_block& its, std::uint32_t stage, doorbells const& bells)
 {

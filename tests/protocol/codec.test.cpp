@@ -70,6 +70,7 @@ range handles_of(std::uint16_t type)
 {
     switch (type) {
     case welcome::type:
+        return {1, 2};
     case control::segment::type:
         return {1, 1};
     case connection::type:

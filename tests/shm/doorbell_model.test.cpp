@@ -11,6 +11,7 @@
 // there were more of them, or ring it itself. The relay is never dead, but as slow as can be.
 #include "doorbell_machine.hpp"
 
+#include "support/campaign.hpp"
 #include "support/catch.hpp"
 
 #include <array>
@@ -142,11 +143,11 @@ TEST_CASE("without the sleep's number a slow ringer marks the next sleep as rung
 
 TEST_CASE("with a relay no wake-up is lost, whatever the order and whoever dies", "[model]")
 {
-    auto const all = explore({.mortals = 2, .relay = true});
+    // One of the two writers may die; with --long both: five million states.
+    auto const all = explore({.mortals = covey::test::times<std::size_t>(1, 2), .relay = true});
     INFO(all.states << " states");
     CHECK(all.states > 100'000);
     CHECK_FALSE(all.lost);
-    CHECK_FALSE(explore({.relay = true}).lost);
 }
 
 TEST_CASE("with a relay no living writer's change waits for the master to notice a death",
