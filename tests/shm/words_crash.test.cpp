@@ -70,7 +70,11 @@ auto const nothing = [](words&) {};
 std::vector<operation> const operations{
     {"add to a counter", nothing, [](words& view) { view.hits.add(2); }},
     {"add to a gauge", nothing, [](words& view) { view.in_flight.add(2); }},
+    {"set a gauge", [](words& view) { view.in_flight.add(2); },
+     [](words& view) { view.in_flight.set(7); }},
     {"record a maximum", nothing, [](words& view) { view.slowest.record(9); }},
+    {"reset a maximum", [](words& view) { view.slowest.record(9); },
+     [](words& view) { view.slowest.reset(); }},
     {"record a minimum", nothing, [](words& view) { view.fastest.record(-9); }},
     {"record in a histogram", nothing, [](words& view) { view.sizes.record(9); }},
     {"take from a rate", nothing, [](words& view) { view.logins.take(3, a_moment); }},
