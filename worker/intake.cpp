@@ -94,13 +94,25 @@ void intake::resume()
         each->resume();
 }
 
+// Who is not let offer and then never comes back to its loop is passed over by the master.
+void intake::offer_turn()
+{
+    if (!turn_->is_ours())
+        return;
+    auto const now = clock::now();
+    if (now - offered_ < rest_between_offers)
+        return;
+    offered_ = now;
+    turn_->offer();
+}
+
 void intake::traffic(http::traffic const& now)
 {
     auto const before = std::exchange(last_, now);
     if (!turn_ || stopped_)
         return;
     if (now.in_flight > before.in_flight)
-        turn_->offer();
+        offer_turn();
     else if (now.connections < before.connections)
         turn_->claim();
     else

@@ -50,7 +50,9 @@ class intake
     void resume();
 
     // The server's numbers have changed, and the participant has them; before what they tell of is
-    // handled.
+    // handled. A request makes this worker offer its turn to an idle sibling, but no more often
+    // than this: workers with little to do would pass it for every request, at the cost of several.
+    static constexpr std::chrono::milliseconds rest_between_offers{1};
     void traffic(http::traffic const& now);
 
     // From now on nothing is accepted or taken.
@@ -61,6 +63,7 @@ class intake
   private:
     using clock = std::chrono::steady_clock;
 
+    void offer_turn();
     void accepted(handle connection);
     void cannot_accept();
 
@@ -70,6 +73,7 @@ class intake
     std::optional<accept_turn> turn_;
     http::traffic last_;
     clock::time_point passed_on_{};
+    clock::time_point offered_{};
     bool paused_ = false;
     bool stopped_ = false;
 };

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <chrono>
+#include <covey/shm/arena.hpp>
 #include <covey/shm/counter.hpp>
 #include <covey/shm/subscription.hpp>
 #include <covey/worker/change_loop.hpp>
@@ -185,6 +187,33 @@ TEST_CASE("a worker at its connection limit passes the turn on", "[worker][turns
     REQUIRE(it.until_open(20));
     CHECK(it.all[0]->connections() == 3);
     CHECK(it.all[1]->connections() == 17);
+}
+
+TEST_CASE("a request offers the turn to an idle sibling, and not each of a thousand does",
+          "[worker][turns]")
+{
+    takers it{2};
+    auto const& turn = it.where.memory.memory()->head().turn;
+    auto const passes = [&] { return turn.load() >> 32; };
+    auto const request_to_each = [&] {
+        for (auto const& each : it.all) { // quick ones: no sibling has any in flight
+            each->arrivals->traffic({.connections = 1, .in_flight = 1, .requests = 0});
+            each->arrivals->traffic({.connections = 1, .in_flight = 0, .requests = 0});
+        }
+    };
+    auto const before = passes();
+    auto const began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 1'000; ++i)
+        request_to_each();
+    auto const took = std::chrono::steady_clock::now() - began;
+    CHECK(passes() > before);
+    CHECK(passes() - before <=
+          static_cast<std::uint64_t>(2 * (took / intake::rest_between_offers + 1)));
+    auto const now = passes();
+    CHECK(test::wait_until([&] {
+        request_to_each();
+        return passes() > now;
+    }));
 }
 
 TEST_CASE("workers that are all at their limit leave connections waiting until one has room",
