@@ -1,9 +1,10 @@
 #include "response_writer.hpp"
 
+#include "byte_set.hpp"
+
 #include <algorithm>
 #include <array>
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/field.hpp>
 #include <charconv>
 
 namespace covey::http {
@@ -12,20 +13,29 @@ namespace beast = boost::beast;
 
 namespace {
 
-bool is_token_char(char c)
+// The fields that are the session's own affair.
+enum class framing { none, content_length, transfer_encoding, connection, date };
+
+framing is_named(std::string_view name, std::string_view known, framing which)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
+    return beast::iequals({name.data(), name.size()}, {known.data(), known.size()}) ? which
+                                                                                    : framing::none;
 }
 
-bool is_value_char(char c)
+framing framing_of(std::string_view name)
 {
-    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-}
-
-beast::http::field id(std::string_view name)
-{
-    return beast::http::string_to_field({name.data(), name.size()});
+    switch (name.size()) { // tells them apart
+    case 4:
+        return is_named(name, "Date", framing::date);
+    case 10:
+        return is_named(name, "Connection", framing::connection);
+    case 14:
+        return is_named(name, "Content-Length", framing::content_length);
+    case 17:
+        return is_named(name, "Transfer-Encoding", framing::transfer_encoding);
+    default:
+        return framing::none;
+    }
 }
 
 bool has_body(unsigned status)
@@ -82,15 +92,14 @@ bool is_sendable(response const& made)
     return made.status >= 200 && made.status <= 999 &&
            std::all_of(made.fields.begin(), made.fields.end(), [](request::field const& field) {
                auto const& [name, value] = field;
-               return !name.empty() && std::all_of(name.begin(), name.end(), is_token_char) &&
-                      std::all_of(value.begin(), value.end(), is_value_char);
+               return !name.empty() && token_bytes.has_all(name) && value_bytes.has_all(value);
            });
 }
 
 bool asks_to_close(response const& made)
 {
     return std::any_of(made.fields.begin(), made.fields.end(), [](request::field const& field) {
-        return id(field.first) == beast::http::field::connection &&
+        return framing_of(field.first) == framing::connection &&
                beast::iequals(field.second, "close");
     });
 }
@@ -100,15 +109,15 @@ void append(std::string& out, response const& made, response_frame const& frame,
     append_status_line(out, made.status);
     bool dated = false;
     for (auto const& [name, value] : made.fields) {
-        switch (id(name)) {
-        case beast::http::field::content_length:
-        case beast::http::field::transfer_encoding:
-        case beast::http::field::connection:
+        switch (framing_of(name)) {
+        case framing::content_length:
+        case framing::transfer_encoding:
+        case framing::connection:
             continue;
-        case beast::http::field::date:
+        case framing::date:
             dated = true;
             break;
-        default:
+        case framing::none:
             break;
         }
         out += name;
