@@ -1,6 +1,7 @@
 #include "message.hpp"
 
 #include "percent.hpp"
+#include "spare_fields.hpp"
 
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
@@ -16,7 +17,7 @@ response with_type(std::string body, unsigned code, char const* type)
 {
     response made;
     made.status = code;
-    made.fields.emplace_back("Content-Type", type);
+    spare_fields::add(made.fields, "Content-Type", type);
     made.body = std::move(body);
     return made;
 }

@@ -1,6 +1,7 @@
 #include "session.hpp"
 
 #include "event_sink.hpp"
+#include "spare_fields.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -212,6 +213,7 @@ void session::respond(response made)
     frame.until_close = made.events != nullptr;
     tell_of(made.status, frame.head_only ? 0 : made.body.size());
     append(out_, made, frame, owner_.date());
+    spare_fields::take_back_all(made.fields);
     reader_.next();
     awaited_ = waiting_for::nothing;
     if (made.events && !frame.head_only)
