@@ -141,14 +141,14 @@ void lane::count_steps(unsigned connections)
 {
     note("steps", "instr/req",
          steps_per_request(
-             where_.processes(),
+             where_.http.workers(),
              {.port = where_.http.port(), .target = what_.target, .connections = connections}));
 }
 
 void lane::count_syscalls(scratch const& notes)
 {
     syscalls_ = syscalls_per_request(
-        where_.processes(),
+        where_.http.workers(),
         [&] {
             return apply(wrk_load{.port = where_.http.port(),
                                   .target = what_.target,

@@ -1,9 +1,10 @@
 // steps: how many instructions of its own a server spends on a request, counted one by one.
 //
-// Every thread of it is led from instruction to instruction (ptrace(2)) while it answers requests
-// that have come together. That needs no counter in the processor, is not disturbed by others, and
-// gives the same figure twice; a call of the kernel is one step. Nothing else is measured so: it is
-// a thousand times slower.
+// Every thread of its workers is led from instruction to instruction (ptrace(2)) while they answer
+// requests that have come together. That needs no counter in the processor, is not disturbed by
+// others, and gives nearly the same figure twice; a call of the kernel is one step. It is a
+// thousand times slower, so what a worker does by the clock and not by the request counts for more
+// than it is.
 #pragma once
 
 #include <cstdint>
