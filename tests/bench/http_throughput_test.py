@@ -39,7 +39,7 @@ def is_number(value):
 
 def run(program, *words, **settings):
     ran = subprocess.run([program, "--quick", *words], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, text=True, timeout=200, **settings)
+                         stderr=subprocess.PIPE, text=True, timeout=280, **settings)
     check(ran.returncode == 0, f"exit code {ran.returncode} is 0; said: {ran.stderr}")
     return ran
 

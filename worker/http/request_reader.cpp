@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <optional>
-#include <vector>
 
 namespace covey::http {
 
