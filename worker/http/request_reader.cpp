@@ -19,7 +19,6 @@ using beast::error_code;
 using text = beast::string_view; // Beast's spelling of it
 
 constexpr denial body_too_large{413, limit::body_bytes};
-constexpr std::size_t field_bytes_kept = 2 << 10; // by an idle connection, of its last request
 
 std::string_view view(text from)
 {
