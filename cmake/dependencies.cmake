@@ -1,7 +1,7 @@
 # What the house stands on. Headers that only .cpp files use become INTERFACE targets that are
 # never exported: a program that uses covey needs none of them.
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS headers url)
+find_package(Boost 1.81 REQUIRED COMPONENTS headers json url)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 

@@ -9,6 +9,7 @@
 
 #include "http/handler.hpp"
 #include "http/metrics.hpp"
+#include "http/route_group.hpp"
 #include "runtime.hpp"
 
 #include <chrono>
@@ -30,6 +31,9 @@ class worker
     worker(runtime& runtime, State& state)
         : runtime_{runtime}
         , state_{state}
+        , routes_{[&runtime](std::string method, std::string pattern, http::handler handler) {
+            runtime.route(std::move(method), std::move(pattern), std::move(handler));
+        }}
     {}
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
@@ -40,17 +44,24 @@ class worker
     // Routes. A pattern is "/", "/scores", "/scores/{player}": a {name} takes one non-empty
     // segment; "/{rest...}" at the end takes all that is left. Literal segments win over {names}.
     // A handler is a callable of (http::request const&) that returns http::response or
-    // awaitable<http::response>. Throws std::invalid_argument on a bad or doubled pattern.
-    void get(std::string pattern, http::handler handler) { on("GET", pattern, handler); }
-    void put(std::string pattern, http::handler handler) { on("PUT", pattern, handler); }
-    void post(std::string pattern, http::handler handler) { on("POST", pattern, handler); }
-    void del(std::string pattern, http::handler handler) { on("DELETE", pattern, handler); }
-    void patch(std::string pattern, http::handler handler) { on("PATCH", pattern, handler); }
-    void any(std::string pattern, http::handler handler) { on("*", pattern, handler); }
-    void on(std::string method, std::string pattern, http::handler handler)
+    // awaitable<http::response>; http/streams.hpp has those that read a body in pieces. Throws
+    // std::invalid_argument on a bad or doubled pattern.
+    void get(std::string const& pattern, http::handler handler) { on("GET", pattern, handler); }
+    void put(std::string const& pattern, http::handler handler) { on("PUT", pattern, handler); }
+    void post(std::string const& pattern, http::handler handler) { on("POST", pattern, handler); }
+    void del(std::string const& pattern, http::handler handler) { on("DELETE", pattern, handler); }
+    void patch(std::string const& pattern, http::handler handler) { on("PATCH", pattern, handler); }
+    void any(std::string const& pattern, http::handler handler) { on("*", pattern, handler); }
+    void on(std::string method, std::string const& pattern, http::handler handler)
     {
-        runtime_.route(std::move(method), std::move(pattern), std::move(handler));
+        routes_.on(std::move(method), pattern, std::move(handler));
     }
+
+    // Routes under one prefix, and what is done before and after the handlers of routes that are
+    // added from then on (http/route_group.hpp).
+    http::route_group group(std::string const& prefix) const { return routes_.group(prefix); }
+    void before(http::middleware::before_call call) { routes_.before(std::move(call)); }
+    void after(http::middleware::after_call call) { routes_.after(std::move(call)); }
 
     // Calls `handler(change)` for committed changes of `field`, in the order of revisions: without
     // more words for the newest change of each row, by other workers, from now on. `what` says
@@ -168,6 +179,7 @@ class worker
   private:
     runtime& runtime_;
     State& state_;
+    http::route_group routes_;
 };
 
 } // namespace covey

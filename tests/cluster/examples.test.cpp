@@ -1,6 +1,10 @@
 // The small examples do what their first lines say.
 #include "cluster.hpp"
 
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 
 using namespace covey::test;
@@ -61,4 +65,88 @@ TEST_CASE("in a conversation the master counts what its workers tell it", "[clus
         auto const first = log.find("the master says: visitor number 10");
         return first != log.npos && log.find("visitor number 10", first + 40) != log.npos;
     }));
+}
+
+TEST_CASE("a session begun at one worker is known by all, also when that one is dead",
+          "[cluster][examples]")
+{
+    cluster const it{SESSIONS, 2, {"--dispatch", "round_robin"}};
+    CHECK(it.ask("GET", "/").status == 401);
+    auto const begun = it.ask("POST", "/login", R"({"name": "anna"})");
+    CHECK(begun.body == "welcome anna\n");
+    auto const cookie = begun.header("Set-Cookie");
+    CHECK(cookie.find("HttpOnly") != cookie.npos);
+    auto const mine = "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+    std::set<std::string> workers;
+    for (int visit = 1; visit <= 4; ++visit) {
+        auto const said = it.ask("GET", "/", {}, mine).body;
+        CHECK(said.starts_with("hello anna, visit " + std::to_string(visit) + ", from worker "));
+        workers.insert(said.substr(said.size() - 2));
+    }
+    CHECK(workers.size() == 2);
+    for (auto const pid : it.workers())
+        ::kill(pid, SIGKILL);
+    CHECK(wait_until(
+        [&] { return it.ask("GET", "/", {}, mine).body.starts_with("hello anna, visit "); }));
+    auto const wrong = it.ask("POST", "/login", R"({"name": 7})");
+    CHECK(wrong.status == 400);
+    CHECK(wrong.body == "name is 7, not a string\n");
+    auto const last = it.ask("POST", "/logout", {}, mine);
+    CHECK(last.status == 204);
+    CHECK(last.header("Set-Cookie").find("Max-Age=0") != cookie.npos);
+    CHECK(it.ask("GET", "/", {}, mine).status == 401);
+}
+
+TEST_CASE("one limit holds for the requests to all workers together", "[cluster][examples]")
+{
+    cluster const it{RATE_LIMITER, 3, {"--dispatch", "round_robin", "--rate", "5"}};
+    auto const begun = std::chrono::steady_clock::now();
+    int granted = 0;
+    int refused = 0;
+    for (int i = 0; i < 100; ++i) {
+        auto const answer = it.ask("GET", "/");
+        granted += answer.status == 200;
+        if (answer.status == 429) {
+            ++refused;
+            CHECK(answer.header("Retry-After") == "1");
+        }
+    }
+    auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun);
+    CHECK(granted + refused == 100);
+    CHECK(granted >= 5);
+    CHECK(granted <= 5 + 5 * seconds.count() + 1); // the burst, and what was earned since
+    CHECK(it.ask("GET", "/refused").body == std::to_string(refused) + "\n");
+    CHECK(wait_until([&] { return it.ask("GET", "/").status == 200; }));
+}
+
+TEST_CASE("an upload of any size comes back as it was, in little memory", "[cluster][examples]")
+{
+    char folder[] = "/tmp/covey-upload-XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    std::string const kept{folder};
+    cluster const it{UPLOAD, 1, {"--folder", kept}};
+    std::string file;
+    for (std::uint32_t i = 0; i < 2'000'000; ++i)
+        file += static_cast<char>(i * 2654435761u >> 24);
+    auto client = it.connect();
+    auto const answer = ask(client, "PUT", "/files/one", file);
+    CHECK(answer.status == 201);
+    CHECK(answer.body == "2000000 bytes\n");
+    auto back = it.connect();
+    back.send("GET /files/one HTTP/1.0\r\n\r\n");
+    CHECK((back.read().body == file)); // not printed
+    CHECK(it.ask("GET", "/files/none").status == 404);
+    CHECK(it.ask("PUT", "/files/.hidden", "x").status == 400);
+    CHECK(it.ask("PUT", "/files/..%2Fout", "x").status == 400);
+
+    // One that breaks off leaves nothing.
+    auto broken = it.connect();
+    broken.send("PUT /files/part HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" +
+                std::string(1000, 'x'));
+    broken.close();
+    CHECK(wait_until([&] {
+        auto const each = std::filesystem::directory_iterator{kept};
+        return std::distance(begin(each), end(each)) == 1;
+    }));
+    std::filesystem::remove_all(kept);
 }

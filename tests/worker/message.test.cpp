@@ -3,6 +3,8 @@
 #include "support/catch.hpp"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace http = covey::http;
 
@@ -26,6 +28,9 @@ TEST_CASE("a request's query is decoded", "[worker][message]")
     CHECK(asked.query("name") == "x");
     CHECK(asked.query("bad") == std::nullopt);
     CHECK(asked.query("absent") == std::nullopt);
+    CHECK(asked.queries("q") == std::vector<std::string>{"a b&c", "second"});
+    CHECK(asked.queries("bad").empty());
+    CHECK(asked.queries("absent").empty());
     asked.target_text = "/search";
     CHECK(asked.query("q") == std::nullopt);
 }

@@ -39,6 +39,7 @@ std::string limits::validate() const
         range{"head_bytes_max", head_bytes_max, 64, gibibyte, " bytes"},
         range{"fields_max", fields_max, 1, 1'000'000, ""},
         range{"body_bytes_max", body_bytes_max, 0, 1024 * gibibyte, " bytes"},
+        range{"streamed_bytes_max", streamed_bytes_max, 0, UINT64_MAX, " bytes"},
         range{"chunk_extension_bytes_max", chunk_extension_bytes_max, 0, gibibyte, " bytes"},
         range{"chunk_size_digits_max", chunk_size_digits_max, 1, 16, ""},
         range{"trailer_bytes_max", trailer_bytes_max, 0, gibibyte, " bytes"},

@@ -16,6 +16,7 @@ struct limits
     std::size_t head_bytes_max = 16 << 10;           // request line and header: 431
     std::size_t fields_max = 100;                    // 431
     std::size_t body_bytes_max = 1 << 20;            // 413
+    std::uint64_t streamed_bytes_max = 1 << 30;      // a body that its handler reads in pieces: 413
     std::size_t chunk_extension_bytes_max = 1 << 10; // of one body: 400
     std::size_t chunk_size_digits_max = 16;          // as many as a 64-bit number has: 400
     std::size_t trailer_bytes_max = 4 << 10;         // 431

@@ -2,6 +2,7 @@
 
 #include "percent.hpp"
 #include "spare_fields.hpp"
+#include "streams.hpp"
 
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
@@ -22,6 +23,40 @@ response with_type(std::string body, unsigned code, char const* type)
     return made;
 }
 
+bool is_same(std::string_view left, std::string_view right)
+{
+    return left == right;
+}
+
+bool is_same_in_any_case(std::string_view left, std::string_view right)
+{
+    return beast::iequals({left.data(), left.size()}, {right.data(), right.size()});
+}
+
+std::string_view find(std::vector<request::field> const& among, std::string_view name,
+                      bool (*equal)(std::string_view, std::string_view))
+{
+    for (auto const& [key, value] : among)
+        if (equal(key, name))
+            return value;
+    return {};
+}
+
+// visit(name, value), as sent, until it returns false.
+template <class Visit>
+void each_query(std::string_view target, Visit visit)
+{
+    auto const mark = target.find('?');
+    auto rest = mark == target.npos ? std::string_view{} : target.substr(mark + 1);
+    while (!rest.empty()) {
+        auto const pair = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+        auto const equals = std::min(pair.find('='), pair.size());
+        if (!visit(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))))
+            return;
+    }
+}
+
 } // namespace
 
 std::string_view request::path() const
@@ -32,35 +67,57 @@ std::string_view request::path() const
 
 std::string_view request::path(std::string_view name) const
 {
-    for (auto const& [key, value] : parameters)
-        if (key == name)
-            return value;
-    return {};
+    return find(parameters, name, is_same);
 }
 
 std::string_view request::header(std::string_view name) const
 {
-    for (auto const& [key, value] : fields)
-        if (beast::iequals(key, beast::string_view{name.data(), name.size()}))
-            return value;
-    return {};
+    return find(fields, name, is_same_in_any_case);
+}
+
+std::string_view response::header(std::string_view name) const
+{
+    return find(fields, name, is_same_in_any_case);
+}
+
+std::string_view request::note(std::string_view name) const
+{
+    return find(notes, name, is_same);
+}
+
+request& request::note(std::string name, std::string value)
+{
+    for (auto& [key, told] : notes)
+        if (key == name) {
+            told = std::move(value);
+            return *this;
+        }
+    notes.emplace_back(std::move(name), std::move(value));
+    return *this;
 }
 
 std::optional<std::string> request::query(std::string_view name) const
 {
-    std::string_view rest = target_text;
-    auto const mark = rest.find('?');
-    if (mark == rest.npos)
-        return std::nullopt;
-    rest.remove_prefix(mark + 1);
-    while (!rest.empty()) {
-        auto const pair = rest.substr(0, rest.find('&'));
-        rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-        auto const equals = std::min(pair.find('='), pair.size());
-        if (percent_decoded(pair.substr(0, equals), plus::is_space) == name)
-            return percent_decoded(pair.substr(std::min(equals + 1, pair.size())), plus::is_space);
-    }
-    return std::nullopt;
+    std::optional<std::string> first;
+    each_query(target_text, [&](std::string_view key, std::string_view value) {
+        if (percent_decoded(key, plus::is_space) != name)
+            return true;
+        first = percent_decoded(value, plus::is_space);
+        return false;
+    });
+    return first;
+}
+
+std::vector<std::string> request::queries(std::string_view name) const
+{
+    std::vector<std::string> all;
+    each_query(target_text, [&](std::string_view key, std::string_view value) {
+        if (percent_decoded(key, plus::is_space) == name)
+            if (auto decoded = percent_decoded(value, plus::is_space))
+                all.push_back(std::move(*decoded));
+        return true;
+    });
+    return all;
 }
 
 std::string_view reason(unsigned code)
@@ -80,6 +137,16 @@ response status(unsigned code)
         return made;
     }
     return text(std::string{reason(code)} + "\n", code);
+}
+
+response streamed(std::string type, std::function<net::awaitable<void>(response_body&)> write,
+                  unsigned code)
+{
+    response made;
+    made.status = code;
+    made.set("Content-Type", std::move(type));
+    made.stream = std::make_shared<stream_writer const>(stream_writer{std::move(write)});
+    return made;
 }
 
 response text(std::string body, unsigned code)

@@ -14,7 +14,8 @@
 
 namespace covey::http {
 
-class event_sink; // event_stream.hpp
+class event_sink;     // event_stream.hpp
+struct stream_writer; // streams.hpp
 
 // One request. Everything in it lives until the handler's response has been made: for an
 // awaitable handler, until its coroutine ends. Made by a session, or by a test (the members are
@@ -29,6 +30,7 @@ class request
     std::vector<field> fields;     // headers in their order
     std::string body_text;
     std::vector<field> parameters; // the router's {names}, percent-decoded
+    std::vector<field> notes;      // what middleware tells handlers
 
     mutable std::string id_text; // id()'s, once it has been asked for
 
@@ -46,8 +48,16 @@ class request
     // The trace that it belongs to, if the client says so in a valid way (W3C Trace Context).
     std::optional<trace_context> trace() const;
 
+    std::string_view note(std::string_view name) const; // empty if there is none
+    request& note(std::string name, std::string value); // for later middleware and the handler
+
     // The query's first `name=`, percent-decoded.
     std::optional<std::string> query(std::string_view name) const;
+    // Each of them, in their order; those that cannot be decoded are left out.
+    std::vector<std::string> queries(std::string_view name) const;
+
+    // The client's first cookie of that name, as it was set (cookie.hpp).
+    std::optional<std::string_view> cookie(std::string_view name) const;
 
     // The whole body as one number: optional '-' (or '+'), digits, nothing else. nullopt otherwise.
     template <class Number>
@@ -73,6 +83,11 @@ struct response
 
     // Set by event_stream::open: the session keeps the connection and writes events to it.
     std::shared_ptr<event_sink> events;
+
+    // Set by streamed(): the body is what it writes.
+    std::shared_ptr<stream_writer const> stream;
+
+    std::string_view header(std::string_view name) const; // the first, any case; empty if absent
 
     response& set(std::string name, std::string value) &
     {

@@ -325,6 +325,11 @@ bool request_reader::in_body() const
     return core_->reading.has_value();
 }
 
+bool request_reader::is_complete() const
+{
+    return core_->reading && core_->reading->is_done();
+}
+
 bool request_reader::keep_alive() const
 {
     return core_->reading->keeps_alive();

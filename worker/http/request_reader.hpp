@@ -45,6 +45,7 @@ class request_reader
 
     bool started() const;        // something of a request is here, be it in get() or in `bytes`
     bool in_body() const;        // its head is whole
+    bool is_complete() const;    // all of it is here
     bool keep_alive() const;     // the client's wish, of a whole head
     bool is_http_1_0() const;    // of a whole head
     bool wants_continue() const; // Expect: 100-continue, of a whole head

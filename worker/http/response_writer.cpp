@@ -38,11 +38,6 @@ framing framing_of(std::string_view name)
     }
 }
 
-bool has_body(unsigned status)
-{
-    return status != 204 && status != 304;
-}
-
 void append_number(std::string& out, std::size_t number)
 {
     std::array<char, 20> digits; // 2^64 has 20
@@ -87,6 +82,19 @@ std::string_view date_line::now()
     return text_;
 }
 
+bool has_body(unsigned status)
+{
+    return status != 204 && status != 304;
+}
+
+void append_chunk(std::string& out, std::string_view bytes)
+{
+    std::array<char, 16> digits;
+    auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
+    out.append(digits.data(), end.ptr);
+    out.append("\r\n").append(bytes).append("\r\n");
+}
+
 bool is_sendable(response const& made)
 {
     return made.status >= 200 && made.status <= 999 &&
@@ -127,7 +135,9 @@ void append(std::string& out, response const& made, response_frame const& frame,
     }
     if (!dated)
         out += date.now();
-    if (has_body(made.status) && !frame.until_close) {
+    if (frame.chunked) {
+        out += "Transfer-Encoding: chunked\r\n";
+    } else if (has_body(made.status) && !frame.until_close) {
         out += "Content-Length: ";
         append_number(out, made.body.size());
         out += "\r\n";

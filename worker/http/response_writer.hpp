@@ -28,6 +28,7 @@ struct response_frame
     bool keep_alive = true;
     bool head_only = false;   // HEAD: Content-Length of a body that is not sent
     bool until_close = false; // the body ends with the connection: event streams
+    bool chunked = false;     // the body follows in chunks
 };
 
 // Whether `made` can be sent: a final status, and fields that cannot end or add a line (a handler
@@ -36,6 +37,13 @@ bool is_sendable(response const& made);
 
 // The handler asked for the connection's end with "Connection: close".
 bool asks_to_close(response const& made);
+
+// Appends one chunk of a body that is chunked; `bytes` are some.
+void append_chunk(std::string& out, std::string_view bytes);
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+// Whether an answer of this status has a body, be it an empty one.
+bool has_body(unsigned status);
 
 // Appends head and body. Content-Length, Transfer-Encoding and Connection are the session's: a
 // handler's are left out.

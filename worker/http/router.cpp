@@ -2,11 +2,14 @@
 
 #include "percent.hpp"
 
+#include <boost/beast/http/verb.hpp>
 #include <optional>
 #include <set>
 #include <stdexcept>
 
 namespace covey::http {
+
+namespace beast = boost::beast;
 
 struct router::route
 {
@@ -136,6 +139,19 @@ struct router::search
         return false;
     }
 };
+
+response refusal(router::match const& route, request const& asked)
+{
+    if (asked.target_text == "*")
+        return status(204);
+    auto const& method = asked.method_name;
+    if (beast::http::string_to_verb({method.data(), method.size()}) == beast::http::verb::unknown)
+        return status(501);
+    auto made = status(route.status);
+    if (route.status == 405)
+        made.set("Allow", route.allow);
+    return made;
+}
 
 router::router()
     : root_{std::make_unique<node>()}

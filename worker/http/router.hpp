@@ -47,4 +47,8 @@ class router
     std::unique_ptr<node> root_;
 };
 
+// What is answered where no handler was chosen: 404, 405 with Allow, 501 for a method that nobody
+// knows, 204 for OPTIONS of the server itself ("*").
+response refusal(router::match const& route, request const& asked);
+
 } // namespace covey::http

@@ -1,43 +1,22 @@
 #include "session.hpp"
 
 #include "event_sink.hpp"
+#include "failure.hpp"
 #include "spare_fields.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/beast/http/verb.hpp>
 #include <covey/protocol/log.hpp>
-#include <covey/protocol/thrown.hpp>
 #include <utility>
 
 namespace covey::http {
 
-namespace beast = boost::beast;
 using boost::system::error_code;
 
 namespace {
 
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t out_bytes_kept = 16 << 10; // of an idle connection's output string
-
-bool is_known(std::string_view method)
-{
-    return beast::http::string_to_verb({method.data(), method.size()}) !=
-           beast::http::verb::unknown;
-}
-
-// What the router's refusal is answered with.
-response refusal(router::match const& route, request const& asked)
-{
-    if (asked.target_text == "*") // OPTIONS of the server itself: it is there
-        return status(204);
-    if (!is_known(asked.method_name))
-        return status(501);
-    auto made = status(route.status);
-    if (route.status == 405)
-        made.set("Allow", route.allow);
-    return made;
-}
 
 void report(request const& asked, std::string const& what)
 {
@@ -123,14 +102,21 @@ bool session::step()
 bool session::meet_head()
 {
     body_began_ = owner_.now();
-    if (auto const why = reader_.limit_body(owner_.bounds().body_bytes_max)) {
+    auto const& asked = reader_.get();
+    route_ = owner_.routes().find(asked.method(), asked.path());
+    routed_ = true;
+    bool const in_pieces = route_.chosen && route_.chosen->reads_body();
+    if (auto const why = reader_.limit_body(in_pieces ? owner_.bounds().streamed_bytes_max
+                                                      : owner_.bounds().body_bytes_max)) {
         refuse(why);
         return false;
     }
+    if (in_pieces) {
+        answer();
+        return true;
+    }
     if (!reader_.wants_continue() || !in_.empty())
         return true;
-    auto const& asked = reader_.get();
-    route_ = owner_.routes().find(asked.method(), asked.path());
     if (route_.chosen) {
         out_ += go_on;
         return true;
@@ -150,30 +136,38 @@ void session::answer()
     auto& asked = reader_.get();
     owner_.request_begins();
     watch_.begin();
-    route_ = owner_.routes().find(asked.method(), asked.path());
+    if (!std::exchange(routed_, false))
+        route_ = owner_.routes().find(asked.method(), asked.path());
     if (!route_.chosen)
         return respond(refusal(route_, asked));
     asked.parameters = std::move(route_.parameters);
-    if (route_.chosen->waits())
-        return await_handler();
+    auto const& chosen = *route_.chosen;
+    if (chosen.reads_body()) {
+        incoming_.emplace(owner_.loop(), *this);
+        if (reader_.is_complete())
+            incoming_->end();
+        return await_handler([&] { return chosen.wait(asked, *incoming_); });
+    }
+    if (chosen.waits())
+        return await_handler([&] { return chosen.wait(asked); });
     response made;
     try {
-        made = (*route_.chosen)(asked);
+        made = chosen(asked);
     } catch (...) {
-        report(asked, protocol::words_of(std::current_exception()));
-        made = status(500);
+        made = answer_to(std::current_exception(), asked);
     }
     respond(std::move(made));
 }
 
-void session::await_handler()
+template <class Start>
+void session::await_handler(Start start)
 {
     if (owner_.load().in_flight > owner_.bounds().in_flight_max) {
         owner_.hits().count(limit::in_flight);
         return respond(status(503).set("Retry-After", "1"));
     }
     phase_ = phase::answering;
-    net::co_spawn(owner_.loop(), route_.chosen->wait(reader_.get()),
+    net::co_spawn(owner_.loop(), start(),
                   net::bind_cancellation_slot(
                       stop_handler_.slot(),
                       [self = shared_from_this()](std::exception_ptr failed, response made) {
@@ -185,14 +179,21 @@ void session::handler_done(std::exception_ptr failed, response made)
 {
     if (phase_ != phase::answering)
         return; // closed meanwhile
-    if (failed) {
-        report(reader_.get(), protocol::words_of(failed));
-        made = status(500);
-    }
+    if (failed)
+        made = answer_to(failed, reader_.get());
     respond(std::move(made));
     if (!advancing_)
         watch_.end(owner_.counts());
     advance();
+}
+
+// Its answer is not wanted any more. It is told to end, and may yet read its request.
+void session::abandon_handler()
+{
+    owner_.request_ends();
+    if (incoming_)
+        incoming_->cut();
+    stop_handler_.emit(net::cancellation_type::terminal);
 }
 
 // ---- answers ------------------------------------------------------------------------------------
@@ -205,21 +206,30 @@ void session::respond(response made)
         report(asked, "the response has a status or a field that cannot be sent");
         made = status(500);
     }
-    client_closes_ = !reader_.keep_alive();
+    bool const is_whole = reader_.is_complete(); // else its rest has no place in the connection
+    bool const streams = made.stream && has_body(made.status);
+    client_closes_ = !reader_.keep_alive() && is_whole;
     response_frame frame;
     frame.http_1_0 = reader_.is_http_1_0();
-    frame.keep_alive = !client_closes_ && !owner_.is_draining() && !asks_to_close(made);
+    frame.keep_alive =
+        reader_.keep_alive() && is_whole && !owner_.is_draining() && !asks_to_close(made);
     frame.head_only = asked.method_name == "HEAD";
-    frame.until_close = made.events != nullptr;
+    frame.until_close = made.events || (streams && frame.http_1_0);
+    frame.chunked = streams && !frame.until_close;
     tell_of(made.status, frame.head_only ? 0 : made.body.size());
     append(out_, made, frame, owner_.date());
     spare_fields::take_back_all(made.fields);
     reader_.next();
+    routed_ = false;
+    incoming_.reset();
     awaited_ = waiting_for::nothing;
+    kept_ = frame.keep_alive && !frame.until_close;
     if (made.events && !frame.head_only)
         begin_streaming(std::move(made));
+    else if (streams && !frame.head_only)
+        begin_sending(std::move(made), frame.chunked);
     else
-        phase_ = frame.keep_alive && !frame.until_close ? phase::reading : phase::closing;
+        phase_ = kept_ ? phase::reading : phase::closing;
 }
 
 // Of a handler that is late nothing more is wanted. Its coroutine may go on, and read the request:
@@ -228,9 +238,7 @@ void session::give_up_handler()
 {
     report(reader_.get(), "the handler has not answered in " +
                               std::to_string(owner_.bounds().handler_timeout.count()) + " ms");
-    owner_.request_ends();
     refuse({503, limit::handler_time});
-    stop_handler_.emit(net::cancellation_type::terminal);
     advance();
 }
 
@@ -243,7 +251,8 @@ void session::refuse(denial why)
     frame.head_only = reader_.get().method_name == "HEAD";
     append(out_, made, frame, owner_.date());
     tell_of_refusal(why.status, frame.head_only ? 0 : made.body.size());
-    phase_ = phase::closing;
+    if (std::exchange(phase_, phase::closing) == phase::answering)
+        abandon_handler();
 }
 
 void session::begin_streaming(response made)
@@ -296,6 +305,8 @@ void session::flush()
         if (awaited_ == waiting_for::writing)
             awaited_ = waiting_for::nothing; // progress: a new deadline
     }
+    if (outgoing_ && !is_behind())
+        outgoing_->has_room();
     if (unsent() > 0)
         return;
     if (out_.capacity() > out_bytes_kept)
@@ -351,8 +362,10 @@ void session::close()
     auto const self = shared_from_this(); // the server may hold the last other one
     socket_.close();
     events_.reset();
-    if (before == phase::answering) {
-        owner_.request_ends();
+    if (before == phase::answering)
+        abandon_handler();
+    if (before == phase::sending) {
+        outgoing_->cut();
         stop_handler_.emit(net::cancellation_type::terminal);
     }
     owner_.closed(self);
@@ -385,6 +398,11 @@ void session::received(std::size_t bytes, bool ended)
         if (reader_.in_body())
             awaited_ = waiting_for::nothing; // progress: a new deadline
         return advance();
+    case phase::answering: // a body in pieces
+        awaited_ = waiting_for::nothing;
+        if (incoming_ && incoming_->is_waited_for())
+            pull_body();
+        return;
     case phase::streaming:
     case phase::lingering:
         // An event stream's client that ends its side is gone: browsers say it no other way.
@@ -417,6 +435,9 @@ void session::set_deadline()
     } else if (unsent() > 0) {
         wanted = waiting_for::writing;
         patience = bounds.write_timeout;
+    } else if (phase_ == phase::answering && incoming_ && incoming_->is_waited_for()) {
+        wanted = waiting_for::body;
+        patience = bounds.body_timeout;
     } else if (phase_ == phase::answering) {
         patience = bounds.handler_timeout;
         wanted = patience.count() > 0 ? waiting_for::handler : waiting_for::nothing;
@@ -432,9 +453,13 @@ void session::set_deadline()
         wanted = waiting_for::request;
         patience = bounds.idle_timeout;
     }
-    if (std::exchange(awaited_, wanted) == wanted)
+    auto const before = std::exchange(awaited_, wanted);
+    if (before == wanted)
         return; // a deadline moves with progress only, which resets awaited_
-    deadline_ = owner_.now() + patience;
+    if (before == waiting_for::handler)
+        body_began_ += owner_.now() - awaited_since_; // that was not the client's time
+    awaited_since_ = owner_.now();
+    deadline_ = awaited_since_ + patience;
     if (wanted == waiting_for::body) {
         auto const allowed =
             std::chrono::seconds{reader_.body_bytes() / bounds.body_bytes_per_second_min};

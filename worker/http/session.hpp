@@ -9,6 +9,7 @@
 // coroutine). After close() nothing of it runs any more but the end of those.
 #pragma once
 
+#include "body_streams.hpp"
 #include "client_socket.hpp"
 #include "input_buffer.hpp"
 #include "request_reader.hpp"
@@ -40,7 +41,8 @@ class session : public std::enable_shared_from_this<session>
   private:
     enum class phase {
         reading,   // between requests, or within one
-        answering, // a handler's coroutine is at work
+        answering, // a handler's coroutine is at work; the body may still be coming
+        sending,   // a streamed response's coroutine is at work
         streaming, // an event stream is the answer
         closing,   // the last answer is being written
         lingering, // it has been; the client's end is awaited
@@ -53,7 +55,9 @@ class session : public std::enable_shared_from_this<session>
     bool step();
     bool meet_head();
     void answer();
-    void await_handler();
+    template <class Start>
+    void await_handler(Start start);
+    void abandon_handler();
     void handler_done(std::exception_ptr failed, response made);
     void respond(response made);
     void give_up_handler();
@@ -62,6 +66,17 @@ class session : public std::enable_shared_from_this<session>
     void tell_of_refusal(unsigned status, std::size_t bytes);
     void log_access(unsigned status, std::size_t bytes, std::chrono::nanoseconds took);
     void begin_streaming(response made);
+    void begin_sending(response made, bool chunked);
+    void sent_all(std::exception_ptr failed);
+
+    // ---- for the bodies that coroutines read and write ----
+    friend class incoming_body;
+    friend class outgoing_body;
+    void want_body();
+    void pull_body();
+    void send_piece(std::string_view bytes);
+    bool is_behind() const; // so much is unsent that a writer shall wait
+
     void pump();
     void flush();
     void wait_writable();
@@ -82,10 +97,13 @@ class session : public std::enable_shared_from_this<session>
     std::shared_ptr<event_sink> events_;
     stopwatch watch_;
     std::optional<std::string> client_; // its address, once a log has asked
+    std::optional<incoming_body> incoming_; // of the request that is being answered
+    std::optional<outgoing_body> outgoing_; // of the response that is being sent
     phase phase_ = phase::reading;
     waiting_for awaited_ = waiting_for::nothing;
     server::clock::time_point deadline_;
     server::clock::time_point body_began_;
+    server::clock::time_point awaited_since_;
     net::cancellation_signal stop_handler_; // asks the coroutine at work to end
     std::size_t lingered_ = 0;              // bytes dropped while lingering
     bool advancing_ = false;
@@ -93,6 +111,8 @@ class session : public std::enable_shared_from_this<session>
     bool write_outstanding_ = false;
     bool input_ended_ = false;
     bool client_closes_ = false; // it said so: nothing more will come
+    bool routed_ = false;        // route_ is of the request in the reader
+    bool kept_ = false;          // after the response that is being sent
     bool held_back_ = false;     // nothing is read until the client has taken answers
     bool body_is_slow_ = false;  // the deadline is the body's rate's, not its pauses'
 };
