@@ -12,7 +12,8 @@ response answer_to(std::exception_ptr const& thrown, request const& asked)
     } catch (failure const& told) {
         return text(std::string{told.what()} + "\n", told.status());
     } catch (...) {
-        log::error(asked.method_name + " " + asked.target_text + ": " + protocol::words_of(thrown));
+        log::error("request " + asked.id() + ": " + asked.method_name + " " + asked.target_text +
+                   ": " + protocol::words_of(thrown));
         return status(500);
     }
 }
