@@ -89,9 +89,10 @@ bool has_body(unsigned status)
 
 void append_chunk(std::string& out, std::string_view bytes)
 {
-    std::array<char, 16> digits;
-    auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
-    out.append(digits.data(), end.ptr);
+    std::array<char, 16> hexadecimal;
+    auto const end = std::to_chars(hexadecimal.data(), hexadecimal.data() + hexadecimal.size(),
+                                   bytes.size(), 16);
+    out.append(hexadecimal.data(), end.ptr);
     out.append("\r\n").append(bytes).append("\r\n");
 }
 
