@@ -49,10 +49,10 @@ std::uint64_t answered(http_server& server, std::string_view method, unsigned co
                    words::request_word(words::method_index(method), words::code_index(code)));
 }
 
-std::uint64_t durations(http_server& server)
+std::uint64_t durations(http_server& server, std::size_t from = 0)
 {
     std::uint64_t sum = 0;
-    for (std::size_t at = 0; at != words::duration_buckets; ++at)
+    for (std::size_t at = from; at != words::duration_buckets; ++at)
         sum += counted(server, words::durations + at);
     return sum;
 }
@@ -125,9 +125,7 @@ TEST_CASE("each answer is counted once by its method and code, and in the durati
     CHECK(counted(server, words::connections_opened) == 1);
     // One of them waited for 20 ms, and its wait is nobody else's.
     CHECK(counted(server, words::duration_sum) >= 20'000'000);
-    CHECK(counted(server, words::durations + words::duration_bucket(20'000'000)) +
-              counted(server, words::durations + words::duration_bucket(40'000'000)) >=
-          1);
+    CHECK(durations(server, words::duration_bucket(20'000'000)) >= 1);
 }
 
 TEST_CASE("requests that come together are counted one by one", "[worker][meter]")
