@@ -226,6 +226,7 @@ int main(int argc, char** argv)
                 .set("X-Worker", std::to_string(::getpid()))
                 .set("X-Seat", std::to_string(worker.seat()));
         });
+        worker.get("/metrics", http::metrics(worker));
         worker.get("/slow", slow);
         worker.get("/never", never);
         worker.get("/crash",
