@@ -7,8 +7,8 @@
 //   socket        A's channel, the master, B's channel                            raw-socket
 //   cache-line raw-spin raw-eventfd futex pipe unix raw-socket    the floors, without covey
 //   redis-pubsub redis-stream postgres node shared_dict           the peers       direct
-//   fan-out-N     direct, until the last of N sleeping workers was told           fan-out-1
-//   writer-N      what the change took its writer then                            writer-1
+//   fan-out-N     direct, until the last of N sleeping workers was told           raw-fan-out-N
+//   writer-N      what the change took its writer then                            raw-writer-N
 //   aim-...       quotients that are wanted to be above or below a number (aims.cpp)
 //
 // NAME@RATE is an open loop at so many changes a second, latencies from when a change was due;
@@ -91,14 +91,14 @@ void add_lateness(machine& to, distribution const& late)
 measured take_all(wishes const& wanted, scratch const& files)
 {
     servers_end const ends;
-    auto const awake = wanted.awake ? keep_cpus_awake() : std::vector<child>{};
     measured out;
     out.where = this_machine();
     out.where.settings = described(wanted);
     auto const clock = clock_here();
     quiet_watch quiet;
+    auto awake = wanted.awake ? keep_cpus_awake() : std::vector<child>{};
 
-    auto const cases = plan(wanted);
+    auto const cases = plan(wanted, files);
     distribution late;
     for (std::int64_t round = 0; round != wanted.rounds; ++round) {
         fmt::print(stderr, "round {} of {}\n", round + 1, wanted.rounds);
@@ -110,13 +110,15 @@ measured take_all(wishes const& wanted, scratch const& files)
                 late.add(found.late);
         }
     }
-    quiet.end();
     if (wanted.counts) {
         if (auto const missing = cannot_count(); !missing.empty())
             fmt::print(stderr, "without system calls: not here: {}\n", missing);
         else
             count_system_calls(out.results, cases, files);
     }
+    awake.clear();
+    end_servers();
+    quiet.end(); // now that all that was ours has ended
 
     out.quotients = quotients(out.results);
     out.verdict = quiet.verdict();

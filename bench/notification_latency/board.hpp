@@ -4,9 +4,10 @@
 //   warming_up   the sender sends warm-ups until every receiver has seen enough of them
 //   at_gate      the sender waits to be told
 //   measuring    the bench has told it
+//   all_sent     it has made the last change, and noted what there is to note
 //
-// A run is over when every receiver has seen the last change. Notes are made by those whose they
-// are and read by the bench.
+// A run is over when, besides, every receiver has seen the last change. Notes are made by those
+// whose they are and read by the bench.
 #pragma once
 
 #include "latency_histogram.hpp"
@@ -23,7 +24,7 @@ namespace covey::bench {
 
 constexpr std::int64_t warm_ups = 50;
 
-enum class run_phase : int { warming_up = 0, at_gate, measuring };
+enum class run_phase : int { warming_up = 0, at_gate, measuring, all_sent };
 
 struct receiver_notes
 {

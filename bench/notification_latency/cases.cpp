@@ -54,8 +54,9 @@ class planner
         more.rate = fan_out_rate;
         more.samples = samples_of(wanted_, by, fan_out_rate);
         more.receivers = receivers;
-        all_.push_back({.name = fmt::format("fan-out-{}", receivers),
-                        .baseline = receivers == 1 ? "" : "fan-out-1",
+        auto const ending = fmt::format("fan-out-{}", receivers);
+        all_.push_back({.name = by.baseline.empty() ? "raw-" + ending : ending,
+                        .baseline = by.baseline.empty() ? "" : "raw-" + ending,
                         .by = &by,
                         .wanted = std::move(more),
                         .is_fan_out = true});
@@ -76,13 +77,13 @@ class planner
     std::vector<measured_case> all_;
 };
 
-std::vector<lane const*> lanes_here(wishes const& wanted)
+std::vector<lane const*> lanes_here(wishes const& wanted, scratch const& files)
 {
     std::vector<lane const*> out;
     for (auto const& one : lanes()) {
         if (!is_wanted(wanted, one.name))
             continue;
-        if (auto const missing = one.missing(); !missing.empty())
+        if (auto const missing = one.missing(files); !missing.empty())
             fmt::print(stderr, "without {}: not here: {}\n", one.name, missing);
         else
             out.push_back(&one);
@@ -133,10 +134,10 @@ bool is_wanted(wishes const& wanted, std::string_view lane_name)
            std::find(wanted.only.begin(), wanted.only.end(), lane_name) != wanted.only.end();
 }
 
-std::vector<measured_case> plan(wishes const& wanted)
+std::vector<measured_case> plan(wishes const& wanted, scratch const& files)
 {
     planner out{wanted};
-    auto const here = lanes_here(wanted);
+    auto const here = lanes_here(wanted, files);
     for (auto const rate : wanted.rates)
         for (auto const* one : here)
             if (is_one_rate_only(*one) ? rate == usual_rate : rate != 0 || one->flat_out)
@@ -155,9 +156,10 @@ std::vector<measured_case> plan(wishes const& wanted)
                 more.pinned = !more.pinned;
                 out.add(*one, usual_rate, more.pinned ? "-pinned" : "-unpinned", more);
             }
-    if (is_wanted(wanted, "direct"))
-        for (auto const receivers : wanted.fan_out)
-            out.add_fan_out(lane_of("direct"), receivers);
+    for (auto const receivers : wanted.fan_out)
+        for (auto const* name : {"direct", "raw-eventfd"})
+            if (is_wanted(wanted, name))
+                out.add_fan_out(lane_of(name), receivers);
     return out.taken();
 }
 
@@ -184,8 +186,10 @@ void add(std::vector<result>& to, measured_case const& one, outcome const& from)
     count(latencies, from);
     if (one.is_fan_out) {
         auto const writer = fmt::format("writer-{}", one.wanted.receivers);
-        result_named(to, writer, "ns", one.wanted.receivers == 1 ? "" : "writer-1")
-            .take(from.writing);
+        if (one.baseline.empty())
+            result_named(to, "raw-" + writer, "ns", "").take(from.writing);
+        else
+            result_named(to, writer, "ns", "raw-" + writer).take(from.writing);
     } else if (one.by->name == "direct-busy") {
         result_named(to, one.name + "-in-hand", "us", one.name).take(from.in_hand);
     }

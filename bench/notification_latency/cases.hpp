@@ -6,6 +6,7 @@
 //   direct-busy@...-in-hand   until the handler has read the value
 //   fan-out-N            100 changes a second to N sleeping workers, until the last one was told
 //   writer-N             what put() took the writer then
+//   raw-fan-out-N, raw-writer-N   the same of raw-eventfd: a write to each one's eventfd
 //   clock-null           between two looks at the clock
 #pragma once
 
@@ -47,8 +48,9 @@ struct measured_case
     bool is_fan_out = false;
 };
 
-// Of the lanes that are wanted and can run here. Names what is missing on standard error.
-std::vector<measured_case> plan(wishes const& wanted);
+// Of the lanes that are wanted and can run here. Starts the peers' servers, and names what is
+// missing on standard error.
+std::vector<measured_case> plan(wishes const& wanted, scratch const& files);
 
 // Whether a lane was asked for.
 bool is_wanted(wishes const& wanted, std::string_view lane_name);

@@ -112,8 +112,10 @@ outcome conduct(board& shared, run const& made, std::vector<child> const& proces
         told = present()(all);
     }
     shared.common().phase.store(run_phase::measuring);
-    wait_for("its last change", processes, last,
-             [&] { return shared.all_saw(made, made.samples); });
+    wait_for("its last change", processes, last, [&] {
+        return shared.common().phase.load() == run_phase::all_sent &&
+               shared.all_saw(made, made.samples);
+    });
     if (told)
         told();
     auto const after = sleeps_of(receivers);

@@ -162,6 +162,7 @@ net::awaitable<void> send(news_worker& worker, run const& made, Field& field)
         if (by_socket(made))
             co_await net::post(net::use_awaitable);
     }
+    sent_all(shared);
 }
 
 // ---- a receiver

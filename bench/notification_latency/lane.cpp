@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <harness_peer.hpp>
 #include <stdexcept>
 #include <thread>
 
@@ -13,9 +14,14 @@ namespace covey::bench {
 
 namespace {
 
-std::string missing_second_cpu()
+std::string missing_second_cpu(scratch const&)
 {
     return std::thread::hardware_concurrency() < 2 ? "a second CPU" : "";
+}
+
+std::string missing_nginx(scratch const&)
+{
+    return missing_of_nginx_lua();
 }
 
 } // namespace
@@ -72,7 +78,7 @@ std::vector<lane> const& lanes()
          .flat_out = no,
          .slow = yes,
          .has_board = no,
-         .missing = missing_shared_dict,
+         .missing = missing_nginx,
          .make = run_shared_dict},
     };
     return all;

@@ -51,8 +51,8 @@ struct lane
     bool payloads = true;      // whether its changes may be of any size
     bool slow = false;         // so that a tenth of the changes is enough without a rate
     bool has_board = true;     // whether its processes are known to the bench (board.hpp)
-    // What must be installed and is not; empty: nothing.
-    std::string (*missing)() = [] { return std::string{}; };
+    // What is not here that it needs; empty: nothing. Starts a peer's server.
+    std::string (*missing)(scratch const& files) = [](scratch const&) { return std::string{}; };
     // Throws runtime_error when the run fails or does not end within `limit`.
     outcome (*make)(run made, std::chrono::milliseconds limit, scratch const& files) = nullptr;
 };

@@ -75,9 +75,9 @@ void receive(board& shared, run const& made, std::string const& folder)
 
 } // namespace
 
-std::string missing_notify()
+std::string missing_notify(scratch const& files)
 {
-    return missing_postgres();
+    return missing_postgres(files);
 }
 
 outcome run_postgres(run made, std::chrono::milliseconds limit, scratch const& files)
@@ -94,16 +94,18 @@ outcome run_postgres(run made, std::chrono::milliseconds limit, scratch const& f
 
 #else
 
+#include <stdexcept>
+
 namespace covey::bench {
 
-std::string missing_notify()
+std::string missing_notify(scratch const&)
 {
     return "libpq-dev, when it was built";
 }
 
 outcome run_postgres(run, std::chrono::milliseconds, scratch const&)
 {
-    return {};
+    throw std::logic_error{"a lane that is missing was asked for a run"};
 }
 
 } // namespace covey::bench

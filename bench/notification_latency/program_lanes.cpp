@@ -6,11 +6,10 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <harness_child.hpp>
-#include <iterator>
+#include <harness_peer.hpp>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
-#include <utility>
 
 namespace covey::bench {
 
@@ -19,8 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr char const* node_program = BENCH_PEERS "/notify.js";
-constexpr char const* shared_dict_conf = BENCH_PEERS "/notify_dict.conf";
-constexpr char const* nginx_modules = "/usr/lib/nginx/modules/";
 
 outcome read_notes(std::string const& file, run const& made)
 {
@@ -38,15 +35,9 @@ outcome read_notes(std::string const& file, run const& made)
     return out;
 }
 
-void fill_in(std::string& text, std::string_view mark, std::string const& with)
-{
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at))
-        text.replace(at, mark.size(), with);
-}
-
 } // namespace
 
-std::string missing_node()
+std::string missing_node(scratch const&)
 {
     return find_program("node").empty() ? "nodejs" : "";
 }
@@ -64,30 +55,17 @@ outcome run_node(run made, std::chrono::milliseconds limit, scratch const& files
     return read_notes(file, made);
 }
 
-std::string missing_shared_dict()
-{
-    if (find_program("nginx").empty())
-        return "nginx";
-    for (auto const* module : {"ndk_http_module.so", "ngx_http_lua_module.so"})
-        if (::access((std::string{nginx_modules} + module).c_str(), R_OK) != 0)
-            return fmt::format("nginx's {}", module);
-    return {};
-}
-
 outcome run_shared_dict(run made, std::chrono::milliseconds limit, scratch const& files)
 {
     auto const notes = files.file("shared_dict.notes");
     std::filesystem::remove(notes);
-    std::ifstream from{shared_dict_conf};
-    std::string text{std::istreambuf_iterator<char>{from}, {}};
-    fill_in(text, "@MODULES@", nginx_modules);
-    fill_in(text, "@FOLDER@", files.folder());
-    fill_in(text, "@RATE@", std::to_string(made.rate));
-    fill_in(text, "@SAMPLES@", std::to_string(made.samples));
-    fill_in(text, "@PAYLOAD@", std::to_string(made.payload));
-    fill_in(text, "@NOTES@", notes);
-    auto const configuration = files.file("shared_dict.conf");
-    std::ofstream{configuration} << text;
+    auto const configuration = filled_in("notify_dict.conf", files, "shared_dict.conf",
+                                         {{"@MODULES@", nginx_modules},
+                                          {"@FOLDER@", files.folder()},
+                                          {"@RATE@", std::to_string(made.rate)},
+                                          {"@SAMPLES@", std::to_string(made.samples)},
+                                          {"@PAYLOAD@", std::to_string(made.payload)},
+                                          {"@NOTES@", notes}});
     child nginx = child::of_program(
         find_program("nginx"), {"nginx", "-p", files.folder(), "-c", configuration}, {}, SIGTERM);
     auto const last = std::chrono::steady_clock::now() + limit;

@@ -107,9 +107,9 @@ void receive_streamed(board& shared, run const& made, std::string const& socket)
 
 } // namespace
 
-std::string missing_redis()
+std::string missing_redis(scratch const& files)
 {
-    return missing_redis_server();
+    return missing_redis_server(files);
 }
 
 outcome run_redis(run made, std::chrono::milliseconds limit, scratch const& files)
@@ -129,16 +129,18 @@ outcome run_redis(run made, std::chrono::milliseconds limit, scratch const& file
 
 #else
 
+#include <stdexcept>
+
 namespace covey::bench {
 
-std::string missing_redis()
+std::string missing_redis(scratch const&)
 {
     return "libhiredis-dev, when it was built";
 }
 
 outcome run_redis(run, std::chrono::milliseconds, scratch const&)
 {
-    return {};
+    throw std::logic_error{"a lane that is missing was asked for a run"};
 }
 
 } // namespace covey::bench

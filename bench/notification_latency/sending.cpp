@@ -40,6 +40,11 @@ bool is_let_go(board const& shared)
     return shared.common().phase.load() == run_phase::measuring;
 }
 
+void sent_all(board& shared)
+{
+    shared.common().phase.store(run_phase::all_sent);
+}
+
 void stay()
 {
     for (;;)

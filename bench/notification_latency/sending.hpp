@@ -32,6 +32,7 @@ void wait_until_ns(std::int64_t when);
 void sender_is_here(board& shared);
 void come_to_gate(board& shared);
 bool is_let_go(board const& shared);
+void sent_all(board& shared);
 
 // Makes the changes: send(sequence) makes or prepares one, settle() sees to it that what was
 // prepared is on its way; it is called when the next one is not due yet, and after `together`.
@@ -76,6 +77,7 @@ void send_all(board& shared, run const& made, std::int64_t together, Send send, 
         prepared = 0;
     }
     settle();
+    sent_all(shared);
 }
 
 template <class Send>

@@ -58,6 +58,14 @@ void wait_for_file(std::string const& file, child const& server, std::string con
     }
 }
 
+std::string why_not(std::string (*start)(scratch const&), scratch const& files)
+try {
+    start(files);
+    return {};
+} catch (std::runtime_error const& failed) {
+    return failed.what();
+}
+
 // ---- PostgreSQL
 // ----------------------------------------------------------------------------------
 
@@ -110,15 +118,16 @@ child as_user(passwd const* user, std::string const& folder, std::string const& 
 
 } // namespace
 
-std::string missing_redis_server()
+std::string missing_redis_server(scratch const& files)
 {
-    return find_program("redis-server").empty() ? "redis-server" : "";
+    return find_program("redis-server").empty() ? "redis-server" : why_not(redis_socket, files);
 }
 
-std::string missing_postgres()
+std::string missing_postgres(scratch const& files)
 {
-    return postgres_program("initdb").empty() || postgres_program("postgres").empty() ? "postgresql"
-                                                                                      : "";
+    return postgres_program("initdb").empty() || postgres_program("postgres").empty()
+               ? "postgresql"
+               : why_not(postgres_folder, files);
 }
 
 std::string redis_socket(scratch const& files)

@@ -7,9 +7,9 @@
 
 namespace covey::bench {
 
-// What is not installed; empty: nothing.
-std::string missing_redis_server();
-std::string missing_postgres();
+// What is not installed, or why the server does not come up; empty: it runs.
+std::string missing_redis_server(scratch const& files);
+std::string missing_postgres(scratch const& files);
 
 // The path of its socket. Throws runtime_error when it does not come up.
 std::string redis_socket(scratch const& files);

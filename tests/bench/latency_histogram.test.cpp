@@ -22,7 +22,7 @@ distribution of(latency_histogram const& seen)
 
 TEST_CASE("a latency is told to a thousandth of itself, whatever it is")
 {
-    auto const seed = test::seed();
+    auto const seed = covey::test::seed();
     std::mt19937_64 random{seed};
     for (int i = 0; i != 2'000; ++i) {
         auto const latency =
