@@ -67,21 +67,21 @@ int main(int argc, char** argv)
     options.name = "upload";
     options.flags = {{"--folder", "Where files are kept", [](auto const& word) { folder = word; }}};
     return covey::run<nothing>(argc, argv, options, [](covey::worker<nothing>& worker) {
-        worker.put("/files/{name}",
-                   [&state](http::request const& asked,
-                            http::request_body& body) -> awaitable<http::response> {
-                       auto const place = place_of(asked);
-                       draft keeping;
-                       std::size_t total = 0;
-                       for (auto bytes = co_await body.read(); !bytes.empty();
-                            bytes = co_await body.read()) {
-                           if (!keeping.add(bytes))
-                               co_return http::status(507);
-                           total += bytes.size();
-                       }
-                       keeping.publish(place);
-                       co_return http::text(std::to_string(total) + " bytes\n", 201);
-                   });
+        worker.put(
+            "/files/{name}",
+            [](http::request const& asked, http::request_body& body) -> awaitable<http::response> {
+                auto const place = place_of(asked);
+                draft keeping;
+                std::size_t total = 0;
+                for (auto bytes = co_await body.read(); !bytes.empty();
+                     bytes = co_await body.read()) {
+                    if (!keeping.add(bytes))
+                        co_return http::status(507);
+                    total += bytes.size();
+                }
+                keeping.publish(place);
+                co_return http::text(std::to_string(total) + " bytes\n", 201);
+            });
         worker.get("/files/{name}", [](http::request const& asked) {
             auto const from = std::make_shared<std::ifstream>(place_of(asked), std::ios::binary);
             if (!*from)

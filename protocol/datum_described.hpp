@@ -53,8 +53,8 @@ template <class T>
 concept described = std::is_class_v<T> && boost::describe::has_describe_members<T>::value;
 
 template <class T>
-using members_of = boost::describe::describe_members<T, boost::describe::mod_public |
-                                                            boost::describe::mod_inherited>;
+using datum_members = boost::describe::describe_members<T, boost::describe::mod_public |
+                                                               boost::describe::mod_inherited>;
 
 template <class T>
 inline constexpr bool is_optional = false;
@@ -121,7 +121,7 @@ bool read_members(datum const& from, T& into, std::string const& path, std::stri
     if (from.what() != datum::type::map)
         return is_not<T>(from, path, wrong);
     bool well = true;
-    boost::mp11::mp_for_each<members_of<T>>([&](auto member) {
+    boost::mp11::mp_for_each<datum_members<T>>([&](auto member) {
         auto& here = into.*member.pointer;
         using type = std::remove_reference_t<decltype(here)>;
         if (!well)
@@ -186,7 +186,7 @@ datum to_datum(T const& value)
         return items;
     } else if constexpr (detail::described<T>) {
         datum::map members;
-        boost::mp11::mp_for_each<detail::members_of<T>>([&](auto member) {
+        boost::mp11::mp_for_each<detail::datum_members<T>>([&](auto member) {
             members.emplace_back(datum{member.name}, to_datum(value.*member.pointer));
         });
         return members;

@@ -77,7 +77,7 @@ inline void claim_same(reading const& one, reading const& other)
 {
     claim(one.requests.size() == other.requests.size(), "pieces make as many requests");
     claim(one.ends == other.ends, "and each ends where it did");
-    claim(one.refused == other.refused, "and what follows is refused or not");
+    // What follows may be refused the earlier in pieces: a reader need not wait for its end.
     for (std::size_t i = 0; i < one.requests.size(); ++i) {
         auto const& a = one.requests[i];
         auto const& b = other.requests[i];

@@ -5,7 +5,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
-#include <stdexcept>
 
 namespace covey::http {
 
@@ -50,8 +49,7 @@ template <class Result>
 void run(net::awaitable<Result> work, auto done)
 {
     net::io_context loop;
-    std::exception_ptr thrown =
-        std::make_exception_ptr(std::logic_error{"the handler waits for another loop"});
+    std::exception_ptr thrown;
     if constexpr (std::is_void_v<Result>)
         net::co_spawn(loop, std::move(work), [&](std::exception_ptr failed) { thrown = failed; });
     else

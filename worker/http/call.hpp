@@ -5,7 +5,7 @@
 //   auto const answer = http::call(score_handler, asked);
 //
 // Blocks until the answer is whole: handlers that wait run on a loop of their own (their executor;
-// timers of another loop do not fire meanwhile), a body that is read in pieces comes as
+// one that waits for another loop waits for ever), a body that is read in pieces comes as
 // `body_text`, and a streamed response's body is what was written. What a handler throws is what a
 // client is told.
 #pragma once

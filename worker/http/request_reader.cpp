@@ -42,6 +42,14 @@ class parser final : public beast::http::basic_parser<true>
     void limit_body(std::uint64_t bytes_max) { body_bytes_max_ = bytes_max; }
     std::uint64_t body_bytes() const { return body_bytes_; }
 
+    // Of a body that is chunked and done: its trailer's bytes as they came, the empty line
+    // included.
+    std::size_t trailer_bytes(std::size_t used) const
+    {
+        return size_line_end_ == nullptr ? 0
+                                         : static_cast<std::size_t>(fed_ + used - size_line_end_);
+    }
+
     // Why the last error, when it was this class's; nothing when it was Beast's.
     denial refusal() const { return refusal_; }
     bool wants_continue() const { return wants_continue_; }
@@ -73,14 +81,10 @@ class parser final : public beast::http::basic_parser<true>
 
     void on_response_impl(int, text, int, error_code&) override {}
 
-    void on_field_impl(beast::http::field id, text name, text value, error_code& failed) override
+    void on_field_impl(beast::http::field id, text name, text value, error_code&) override
     {
-        if (is_header_done()) { // a trailer: counted, checked by Beast, never mixed with the header
-            trailer_bytes_ += name.size() + value.size() + 4;
-            if (trailer_bytes_ > bounds_.trailer_bytes_max)
-                refuse({431, limit::trailer_bytes}, failed);
+        if (is_header_done()) // a trailer: checked by Beast, never mixed with the header
             return;
-        }
         spare_fields::add(into_.fields, view(name), view(value));
         switch (id) {
         case beast::http::field::host:
@@ -151,6 +155,7 @@ class parser final : public beast::http::basic_parser<true>
         while (digits != fed_ && digits[-1] != '\n')
             --digits;
         extension_bytes_ += extensions.size();
+        size_line_end_ = extensions.data() + extensions.size() + 2;
         if (static_cast<std::size_t>(extensions.data() - digits) > bounds_.chunk_size_digits_max)
             refuse({400, limit::chunk_size_digits}, failed);
         else if (extension_bytes_ > bounds_.chunk_extension_bytes_max)
@@ -174,7 +179,7 @@ class parser final : public beast::http::basic_parser<true>
     std::size_t expect_ = 0;
     char const* fed_ = nullptr;
     std::size_t extension_bytes_ = 0;
-    std::size_t trailer_bytes_ = 0;
+    char const* size_line_end_ = nullptr; // of the last chunk seen; in what was fed last
     denial refusal_;
     bool wants_continue_ = false;
     bool keeps_alive_ = false;
@@ -239,9 +244,12 @@ request_reader::progress request_reader::core::read_head(std::string_view& bytes
 request_reader::progress request_reader::core::read_body(std::string_view& bytes)
 {
     error_code failed;
-    bytes.remove_prefix(reading->feed(bytes, failed));
+    auto const used = reading->feed(bytes, failed);
     if (failed && failed != beast::http::error::need_more)
         return refuse(meaning_of(failed));
+    if (reading->is_done() && reading->trailer_bytes(used) > bounds.trailer_bytes_max + 2)
+        return refuse({431, limit::trailer_bytes});
+    bytes.remove_prefix(used);
     if (reading->is_done())
         return progress::complete;
     // What is left is a chunk's head or the trailer, waiting for its end. The trailer has its size
@@ -250,7 +258,7 @@ request_reader::progress request_reader::core::read_body(std::string_view& bytes
     if (first_line == bytes.npos) {
         if (bytes.size() > bounds.chunk_extension_bytes_max + bounds.chunk_size_digits_max + 4)
             return refuse({400, limit::chunk_extension_bytes});
-    } else if (bytes.size() - first_line > bounds.trailer_bytes_max) {
+    } else if (bytes.size() - first_line - 1 > bounds.trailer_bytes_max + 2) {
         return refuse({431, limit::trailer_bytes});
     }
     return progress::need_more;
