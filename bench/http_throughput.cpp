@@ -114,6 +114,17 @@ bool is_held_idle(lane const& one)
     return one.what().name == "hello" && (one.who().name == "covey" || one.who().name == "nginx");
 }
 
+// What goes wrong is told with the lane's name.
+template <class Measure>
+void named(lane& each, Measure measure)
+{
+    try {
+        measure(each);
+    } catch (std::exception const& failed) {
+        throw std::runtime_error{fmt::format("{}: {}", each.name(), failed.what())};
+    }
+}
+
 // Neighbours in time are what is compared: the servers, one after the other, in the same way.
 void take_round(std::list<lane>& lanes, bool has_wrk)
 {
@@ -121,7 +132,7 @@ void take_round(std::list<lane>& lanes, bool has_wrk)
         auto const in_turn = [&](auto measure) {
             for (auto& each : lanes)
                 if (&each.what() == &what)
-                    measure(each);
+                    named(each, measure);
         };
         if (has_wrk)
             for (auto const& by : ways())
@@ -141,10 +152,12 @@ void take_once(std::list<lane>& lanes, wishes const& wanted, bool has_wrk, scrat
     if (!has_strace)
         fmt::print(stderr, "strace is not installed; calls of the kernel are left out\n");
     for (auto& each : lanes) {
-        if (each.who().native)
-            each.count_steps(wanted.stepped);
-        if (has_strace && has_wrk)
-            each.count_syscalls(notes);
+        named(each, [&](lane& one) {
+            if (one.who().native)
+                one.count_steps(wanted.stepped);
+            if (has_strace && has_wrk)
+                one.count_syscalls(notes);
+        });
     }
 }
 
