@@ -187,7 +187,8 @@ const http = require('http');
 const port = Number(process.argv[2]);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
 const one = (body) => new Promise((done, failed) => {
-  const asked = http.request({ port, host: '127.0.0.1', method: 'POST', path: '/a', agent }, (got) => {
+  const where = { port, host: '127.0.0.1', method: 'POST', path: '/a', agent };
+  const asked = http.request(where, (got) => {
     let text = '';
     got.on('data', (more) => { text += more; });
     got.on('end', () => (got.statusCode === 200 && text === body ? done() : failed(new Error(text))));
