@@ -191,7 +191,8 @@ const one = (body) => new Promise((done, failed) => {
   const asked = http.request(where, (got) => {
     let text = '';
     got.on('data', (more) => { text += more; });
-    got.on('end', () => (got.statusCode === 200 && text === body ? done() : failed(new Error(text))));
+    const fits = () => got.statusCode === 200 && text === body;
+    got.on('end', () => (fits() ? done() : failed(new Error(text))));
   });
   asked.on('error', failed);
   asked.write(body); // without a length: in chunks
