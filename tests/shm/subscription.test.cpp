@@ -230,8 +230,7 @@ TEST_CASE("a handler may write, and subscribe to more; it is told in a later dis
                 me->view.scores.put("a", 2);
                 me->view.round.put(5);
                 changes.on_change(
-                    me->view.round,
-                    [&](auto const& next) { rounds.push_back(*next.after); },
+                    me->view.round, [&](auto const& next) { rounds.push_back(*next.after); },
                     covey::test::every_change);
                 me->view.round.put(6);
             }

@@ -96,7 +96,7 @@ class session : public std::enable_shared_from_this<session>
     std::size_t sent_ = 0; // of out_
     std::shared_ptr<event_sink> events_;
     stopwatch watch_;
-    std::optional<std::string> client_; // its address, once a log has asked
+    std::optional<std::string> client_;     // its address, once a log has asked
     std::optional<incoming_body> incoming_; // of the request that is being answered
     std::optional<outgoing_body> outgoing_; // of the response that is being sent
     phase phase_ = phase::reading;
