@@ -99,14 +99,18 @@ int main(int argc, char** argv)
     auto const in_worker = [](covey::worker<stage>& worker) {
         auto const heard = std::make_shared<std::string>();
         auto& all = worker.state();
-        worker.on_change(all.rows, [heard](auto const& change) {
+        auto const hear_row = [heard](auto const& change) {
             heard->append(std::string_view{change.key}).append(" ");
             heard->append(change.after ? std::to_string(*change.after) : "gone").append(", ");
-        });
-        worker.on_change(all.best, [heard](auto const& change) {
+        };
+        auto const hear_best = [heard](auto const& change) {
             heard->append("best " + std::to_string(change.after.value_or(0)) + ", ");
-        });
-        worker.on_change(all.jobs, [heard](auto const&) { heard->append("job, "); });
+        };
+        auto const hear_job = [heard](auto const&) { heard->append("job, "); };
+        auto const every = covey::delivery::every;
+        worker.on_change(all.rows, hear_row, {.deliver = every, .own_changes = true});
+        worker.on_change(all.best, hear_best, {.deliver = every, .own_changes = true});
+        worker.on_change(all.jobs, hear_job, {.deliver = every, .own_changes = true});
         worker.get("/do", [&all](http::request const& asked) {
             auto const point = asked.query("die");
             dies_at = point ? point->c_str() : nullptr;

@@ -74,7 +74,7 @@ TEST_CASE("slow heads, slow bodies and slow readers are sent away, others served
             slow.push_back(server.connect());
             slow.back().send("GET / HTTP/1.1\r\nX: ");
             slow.push_back(server.connect());
-            slow.back().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+            slow.back().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
             slow.push_back(server.connect());
             slow.back().send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
         }

@@ -51,6 +51,27 @@ void* operator new(std::size_t bytes, std::align_val_t alignment)
 {
     return counted(std::aligned_alloc(static_cast<std::size_t>(alignment), bytes));
 }
+// A sanitizer's library has forms of its own that do not.
+void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept
+{
+    return ::operator new(bytes);
+}
+void* operator new[](std::size_t bytes)
+{
+    return ::operator new(bytes);
+}
+void* operator new[](std::size_t bytes, std::nothrow_t const&) noexcept
+{
+    return ::operator new(bytes);
+}
+void operator delete[](void* memory) noexcept
+{
+    uncounted(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept
+{
+    uncounted(memory);
+}
 void operator delete(void* memory) noexcept
 {
     uncounted(memory);
