@@ -1,6 +1,6 @@
-// Ordered watches: a writer stands at every one of its instructions while another one writes, and
-// then goes on or dies. Whatever it was doing, what is told comes in the strict order of revisions,
-// and nothing that happened is left out.
+// A writer stands at every one of its instructions while another one writes, or while somebody
+// begins to watch, and then goes on or dies. Whatever it was doing, what ordered watches are told
+// comes in the strict order of revisions, and nothing that happened is left out, nor told twice.
 //
 // Built without sanitizers and optimised, as it ships (tests/CMakeLists.txt).
 #include "map_scene.hpp"
@@ -14,6 +14,7 @@
 #include <covey/shm/value.hpp>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -147,4 +148,61 @@ TEST_CASE(
     std::cout << "ordered: writers stood " << stood << ", newer changes held back " << held_back
               << '\n';
     CHECK(held_back > 0);
+}
+
+TEST_CASE(
+    "who begins to watch while a writer stands or dies at whichever instruction misses nothing",
+    "[crash]")
+{
+    using rooms = std::map<std::uint32_t, std::uint64_t>;
+    std::size_t stood = 0;
+    for (auto const& op : operations()) {
+        auto const way = scene{op}.child->record();
+        // Every third instruction, each time others, for there are two ways to begin.
+        for (std::size_t number = way.size() % 3; number < way.size(); number += 3) {
+            INFO(op.name << " at " << number << " of " << way.size());
+            scene run{op};
+            run.child->go(way, number);
+            rooms late;
+            rooms back;
+            std::map<std::uint64_t, int> told;
+            auto const follow = [](rooms& mirror, auto const& one) {
+                if (one.kind == covey::change_kind::resync)
+                    return one.resync.complete ? mirror.clear() : void();
+                if (one.after)
+                    mirror[one.key] = *one.after;
+                else
+                    mirror.erase(one.key);
+            };
+            run.reader->view.rooms.for_each([&](auto key, auto row, auto) { back[key] = row; });
+            auto const known = run.changes->cursor();
+            run.changes->on_change(run.reader->view.rooms,
+                                   [&](auto const& one) {
+                                       follow(late, one);
+                                       if (one.kind != covey::change_kind::resync)
+                                           ++told[one.revision];
+                                   },
+                                   {.from = covey::start::everything()});
+            run.changes->on_change(run.reader->view.rooms,
+                                   [&](auto const& one) { follow(back, one); },
+                                   {.from = covey::start::after(known)});
+            run.settle();
+            ++stood;
+            if (number % 2 == 0) {
+                run.child->finish();
+            } else {
+                run.child->kill();
+                run.world.memory.open_block(0, {.pid = run.child->pid(), .id = 1, .generation = 1});
+                REQUIRE(run.world.memory.reap_block(0, run.world.bells));
+            }
+            run.settle();
+            rooms table;
+            run.reader->view.rooms.for_each([&](auto key, auto row, auto) { table[key] = row; });
+            CHECK(late == table);
+            CHECK(back == table);
+            for (auto const& [revision, times] : told)
+                CHECK(times == 1);
+        }
+    }
+    std::cout << "watches that began beside a writer that stood: " << stood << '\n';
 }
