@@ -59,8 +59,8 @@ denial head_scanner::judge_request_line(std::string_view line) const
 {
     auto const first = line.find(' ');
     auto const last = line.rfind(' ');
-    if (first == line.npos || first == 0 || first == last)
-        return bad_request;
+    if (first == line.npos || first == 0 || first == last || first > bounds_->target_bytes_max)
+        return bad_request; // the last: as for a method whose end has not come yet
     if (!is_http_version(line.substr(last + 1)))
         return bad_request;
     auto const target = line.substr(first + 1, last - first - 1);
