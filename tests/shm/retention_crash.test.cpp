@@ -177,9 +177,15 @@ TEST_CASE("a worker killed at any instruction of making room has made it, or not
     for (auto const& op : operations) {
         std::size_t violations = 0;
         std::vector<std::size_t> seen(op.steps + 1);
-        auto const way = record(op);
-        for (std::size_t number = 0; number != way.size(); ++number)
-            die_at(op, way, number, seen, violations);
+        auto way = record(op);
+        for (std::size_t number = 0; number < way.size(); ++number) {
+            try {
+                die_at(op, way, number, seen, violations);
+            } catch (std::runtime_error const&) {
+                way = record(op); // the clock is read in another way from now on
+                die_at(op, way, std::min(number, way.size() - 1), seen, violations);
+            }
+        }
         std::cout << op.name << ": kills " << way.size() << ", violations " << violations;
         for (std::size_t made = 0; made != seen.size(); ++made) {
             std::cout << (made == 0 ? "; steps made: " : ", ") << made << " " << seen[made] << "x";
