@@ -98,7 +98,8 @@ std::size_t field_watch::core::look_at_rings(teller tell)
 {
     if (!reader.read(batch)) {
         reader.skip_to_now();
-        tell({.kind = change_kind::resync, .entry = {.revision = reader.newest()}});
+        tell({.kind = change_kind::resync,
+              .entry = {.revision = memory.head().revision.load(std::memory_order_acquire)}});
         return 1;
     }
     std::size_t count = 0;

@@ -21,7 +21,23 @@ subscription::core::core(participant& owner)
     , since{memory.head().revision.load(std::memory_order_acquire)}
     , told_to{shm::stable_revision(memory)}
     , told_before{told_to}
+    , by_index(memory.places().fields.size())
 {}
+
+// ---- what is watched ----------------------------------------------------------------------------
+
+void detail::watched_field::count()
+{
+    wanted.fill(0);
+    for (auto const& one : watchers)
+        ++wanted[static_cast<std::size_t>(one->deliver())];
+}
+
+void subscription::core::fall_behind(shm::watcher& one, std::uint64_t from, resync_reason why)
+{
+    one.fall_behind(from, why);
+    is_behind = true;
+}
 
 // ---- watches ------------------------------------------------------------------------------------
 
@@ -43,15 +59,9 @@ subscription::~subscription()
         for (auto& one : field.watchers)
             one->end();
     core_->over = true;
+    core_->some_ended = true;
     core_->drop_ended();
     core_->wake();
-}
-
-detail::watched_field* subscription::core::find(std::uint32_t field)
-{
-    auto const at = std::find_if(fields.begin(), fields.end(),
-                                 [&](auto const& one) { return one.index == field; });
-    return at == fields.end() ? nullptr : &*at;
 }
 
 detail::watched_field& subscription::core::watched(std::uint32_t field)
@@ -63,6 +73,9 @@ detail::watched_field& subscription::core::watched(std::uint32_t field)
         at->rows = shm::table{who, field};
         if (places(*at).kind == field_kind::ring)
             at->lanes.emplace(memory, places(*at));
+        by_index[field] = at;
+        has_lanes = has_lanes || at->lanes;
+        has_samples = has_samples || is_sampled(*at);
     }
     shm::set_block(memory.at<shm::block_set>(places(*at).subscribers), who.block);
     return *at;
@@ -76,12 +89,13 @@ watch subscription::add(std::uint32_t field, raw_watching what,
     auto const from = what.from;
     auto made = std::make_shared<shm::watcher>(std::move(what), std::move(tell));
     at.watchers.push_back(made);
+    at.count();
     if (me.is_sampled(at)) {
         made->told_sample = shm::sample_of(me.memory, me.places(at));
         if (!from.is_now())
             ++made->told_sample; // another one: it is told what there is
     } else if (!from.is_now()) {
-        made->fall_behind(from.revision(), resync_reason::start);
+        me.fall_behind(*made, from.revision(), resync_reason::start);
         if (me.post && !std::exchange(me.posted, true))
             me.post();
     } else if (made->has_predicate() && !at.lanes) {
@@ -90,8 +104,10 @@ watch subscription::add(std::uint32_t field, raw_watching what,
     return watch{[whole = std::weak_ptr{core_}, one = std::weak_ptr{made}] {
         if (auto const its = one.lock())
             its->end();
-        if (auto const all = whole.lock())
+        if (auto const all = whole.lock()) {
+            all->some_ended = true;
             all->drop_ended();
+        }
     }};
 }
 
@@ -99,9 +115,11 @@ watch subscription::after_revisions(std::function<void(std::uint64_t)> call)
 {
     auto made = std::make_shared<detail::revision_end>(detail::revision_end{std::move(call)});
     core_->revision_ends.push_back(made);
-    return watch{[one = std::weak_ptr{made}] {
+    return watch{[whole = std::weak_ptr{core_}, one = std::weak_ptr{made}] {
         if (auto const its = one.lock())
             its->is_ended = true;
+        if (auto const all = whole.lock())
+            all->some_ended = true;
     }};
 }
 
@@ -109,11 +127,12 @@ watch subscription::after_revisions(std::function<void(std::uint64_t)> call)
 // ready for the next.
 void subscription::core::drop_ended()
 {
-    if (dispatching)
+    if (dispatching || !std::exchange(some_ended, false))
         return;
     for (auto& field : fields) {
         auto const is_ended = [](auto const& one) { return one->is_ended(); };
         std::erase_if(field.watchers, is_ended);
+        field.count();
         if (field.watchers.empty())
             shm::clear_block(memory.at<shm::block_set>(places(field).subscribers), who.block);
     }
@@ -127,15 +146,43 @@ void subscription::core::wake()
     armed = false;
 }
 
-// ---- the subscription's face ------------------------------------------------------------
+// ---- where it is --------------------------------------------------------------------------------
+
+void subscription::core::look_where_it_is()
+{
+    next_cursor = shm::stable_revision(memory);
+    cursor_is_old = false;
+    calls_since = 0;
+    looks_since = 0;
+}
+
+// The rings have been looked at since, and had nothing.
+void subscription::core::settle_cursor()
+{
+    if (next_cursor)
+        told_before = told_to = *std::exchange(next_cursor, {});
+}
+
+void subscription::core::nothing_new()
+{
+    settle_cursor();
+    if (cursor_is_old && ++looks_since >= looks_a_cursor)
+        look_where_it_is();
+}
+
+// ---- the subscription's face --------------------------------------------------------------------
 
 std::size_t subscription::dispatch()
 {
-    auto const me = core_; // a handler may destroy the subscription
-    if (me->dispatching)
+    if (core_->dispatching)
         return 0;
-    me->posted = false;
-    me->wake();
+    core_->posted = false;
+    core_->wake();
+    if (!core_->has_samples && !core_->news()) { // the way of whoever spins
+        core_->nothing_new();
+        return 0;
+    }
+    auto const me = core_; // a handler may destroy the subscription
     me->dispatching = true;
     struct end // also when a handler throws
     {
@@ -146,7 +193,7 @@ std::size_t subscription::dispatch()
             its.drop_ended();
         }
     } const ended{*me};
-    std::size_t calls = me->tell_samples();
+    std::size_t calls = me->has_samples ? me->tell_samples() : 0;
     if (!me->over && me->news()) {
         if (me->next_item == me->items.size())
             calls += me->collect();
@@ -155,8 +202,9 @@ std::size_t subscription::dispatch()
     if (calls == 0)
         return 0;
     shm::add_to(me->who.counts().told, calls);
-    if (!me->over && !me->next_cursor)
-        me->next_cursor = shm::stable_revision(me->memory);
+    me->calls_since += calls;
+    if (!me->over && me->calls_since >= core::calls_a_cursor)
+        me->look_where_it_is();
     return calls;
 }
 
@@ -181,12 +229,13 @@ bool subscription::arm()
     auto& me = *core_;
     shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
-    if (me.news() || me.samples_differ()) {
+    if (me.cursor_is_old)
+        me.look_where_it_is();
+    if (me.news() || (me.has_samples && me.samples_differ())) {
         me.wake();
         return false;
     }
-    if (me.next_cursor)
-        me.told_before = me.told_to = *std::exchange(me.next_cursor, {});
+    me.settle_cursor();
     return true;
 }
 

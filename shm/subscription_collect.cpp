@@ -11,13 +11,9 @@ namespace covey {
 // What is to be done by a dispatch, words apart.
 bool subscription::core::news() const
 {
-    auto const is_behind = [](auto const& field) {
-        return std::any_of(field.watchers.begin(), field.watchers.end(),
-                           [](auto const& one) { return one->is_behind(); });
-    };
-    return next_item != items.size() || reader.news() || lanes_have_news() ||
-           ((lanes_held || !waiting.empty()) && shm::stable_revision(memory) > ordered_to) ||
-           std::any_of(fields.begin(), fields.end(), is_behind);
+    return next_item != items.size() || is_behind || reader.news() ||
+           (has_lanes && lanes_have_news()) ||
+           ((lanes_held || !waiting.empty()) && shm::stable_revision(memory) > ordered_to);
 }
 
 bool subscription::core::has_ordered() const
@@ -41,11 +37,13 @@ std::size_t subscription::core::collect()
     items.clear();
     next_item = 0;
     held = std::exchange(waiting, {});
-    std::size_t calls = catch_up();
+    cursor_is_old = true;
+    std::size_t calls = is_behind ? catch_up() : 0;
     if (has_ordered())
         ordered_to = shm::stable_revision(memory);
     else
         held.clear(); // of watches that have ended
+    auto const newest = has_lanes ? memory.head().revision.load(std::memory_order_acquire) : 0;
     if (reader.read(batch)) {
         told_before = told_to;
         told_to = next_cursor.value_or(told_to);
@@ -55,10 +53,13 @@ std::size_t subscription::core::collect()
     }
     next_cursor.reset();
     auto const stable = ordered_to;
-    calls += collect_appended(stable);
+    lanes_held = false;
+    if (has_lanes)
+        calls += collect_appended(newest);
     collect_records(stable);
-    std::stable_sort(items.begin(), items.end(),
-                     [](auto const& a, auto const& b) { return a.revision < b.revision; });
+    auto const older = [](auto const& a, auto const& b) { return a.revision < b.revision; };
+    if (!std::is_sorted(items.begin(), items.end(), older))
+        std::stable_sort(items.begin(), items.end(), older);
     return calls;
 }
 
@@ -100,25 +101,25 @@ void subscription::core::collect_records(std::uint64_t stable)
     }
 }
 
-// Lanes are not read beyond what is stable while somebody wants their rows ordered.
-std::size_t subscription::core::collect_appended(std::uint64_t stable)
+// Of lanes what is not newer than `newest`: their rows fall among records that are told by now. Nor
+// beyond what is stable while somebody wants them ordered.
+std::size_t subscription::core::collect_appended(std::uint64_t newest)
 {
     std::size_t calls = 0;
-    lanes_held = false;
     for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         auto& field = fields[i];
         if (!field.lanes)
             continue;
         bool const is_ordered = field.has(delivery::ordered);
-        bool const whole = field.lanes->read(is_ordered ? stable : reader.newest(), field.appended);
+        bool const whole = field.lanes->read(is_ordered ? ordered_to : newest, field.appended);
         lanes_held = lanes_held || (is_ordered && field.lanes->news());
         if (!whole) { // the rows that it has follow like any others
             ++resyncs;
             shm::add_to(who.counts().resyncs);
-            auto const newest = memory.head().revision.load(std::memory_order_acquire);
+            auto const now = memory.head().revision.load(std::memory_order_acquire);
             raw_change const missed{.kind = change_kind::resync,
-                                    .revision = newest,
-                                    .resync = {told_to, newest, resync_reason::lapped, true}};
+                                    .revision = now,
+                                    .resync = {told_to, now, resync_reason::lapped, true}};
             for (std::size_t j = 0; j != field.watchers.size(); ++j)
                 calls += field.watchers[j]->offer(missed, 0);
         }

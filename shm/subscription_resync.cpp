@@ -84,9 +84,10 @@ std::size_t subscription::core::show(detail::watched_field& field, shm::watcher&
                 calls += to.offer(row, keys(field));
             });
     } catch (...) {
-        to.fall_behind(from, why); // once more: nobody can say what it has made of it
+        fall_behind(to, from, why); // once more: nobody can say what it has made of it
         throw;
     }
+    has_shown = true;
     to.end_showing(memory.head().revision.load(std::memory_order_acquire));
     return calls;
 }
@@ -114,6 +115,7 @@ std::size_t subscription::core::show_appended(detail::watched_field& field, shm:
 std::size_t subscription::core::catch_up()
 {
     std::size_t calls = 0;
+    is_behind = false;                                 // unless one falls behind meanwhile
     for (std::size_t i = 0; i != fields.size(); ++i) { // NOLINT(modernize-loop-convert)
         for (std::size_t j = 0; j != fields[i].watchers.size(); ++j)
             if (auto const one = fields[i].watchers[j]; one->is_behind())
@@ -133,7 +135,7 @@ std::size_t subscription::core::lapped()
     for (auto& field : fields)
         if (!is_sampled(field) && !field.lanes) // lanes are read on their own
             for (auto& one : field.watchers)
-                one->fall_behind(told_to, resync_reason::lapped);
+                fall_behind(*one, told_to, resync_reason::lapped);
     return catch_up();
 }
 

@@ -46,16 +46,18 @@ std::size_t subscription::core::tell_items()
 {
     std::size_t calls = 0;
     while (next_item != items.size() && !over) {
-        auto const it = items[next_item++];
+        auto const& it = items[next_item++];
         calls += tell(it);
         if (it.for_ordered &&
             (next_item == items.size() || items[next_item].revision != it.revision))
             end_revision(it.revision);
     }
-    if (next_item == items.size())
+    if (has_shown && next_item == items.size()) {
+        has_shown = false;
         for (auto& field : fields)
             for (auto& one : field.watchers)
-                one->forget_shown(told_to);
+                has_shown = !one->forget_shown(told_to) || has_shown;
+    }
     return calls;
 }
 
@@ -72,15 +74,15 @@ std::size_t subscription::core::tell(detail::news_item const& it)
     std::optional<bool> is_there; // the row it is about, once it has been looked for
     auto const count = it.field->watchers.size(); // who watches from now on hears the next one
     for (std::size_t i = 0; i != count && !over; ++i) {
-        auto const to = it.field->watchers[i];
-        bool const is_ordered = to->deliver() == delivery::ordered;
-        if (to->is_ended() || !(is_ordered ? it.for_ordered : it.for_others))
+        auto& to = *it.field->watchers[i]; // none is dropped during a dispatch
+        bool const is_ordered = to.deliver() == delivery::ordered;
+        if (to.is_ended() || !(is_ordered ? it.for_ordered : it.for_others))
             continue;
-        if (to->deliver() == delivery::latest && it.is_folded) {
+        if (to.deliver() == delivery::latest && it.is_folded) {
             shm::add_to(who.counts().folded);
             continue;
         }
-        calls += tell(it, *to, is_there);
+        calls += tell(it, to, is_there);
     }
     return calls;
 }

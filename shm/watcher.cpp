@@ -30,11 +30,18 @@ bool watcher::admit(raw_change& raw, std::size_t keys)
     return true;
 }
 
-std::size_t watcher::offer(raw_change raw, std::size_t keys)
+std::size_t watcher::offer(raw_change const& raw, std::size_t keys)
 {
-    if (is_ended_ || !admit(raw, keys))
+    if (is_ended_)
         return 0;
-    tell_(raw);
+    if (wants_all()) {
+        tell_(raw);
+        return 1;
+    }
+    auto as_told = raw;
+    if (!admit(as_told, keys))
+        return 0;
+    tell_(as_told);
     return 1;
 }
 
@@ -77,10 +84,11 @@ watcher::meaning watcher::of(std::uint64_t revision, std::uint64_t const* key,
     return found != shown_.end() && found->second >= revision ? meaning::known : meaning::doubtful;
 }
 
-void watcher::forget_shown(std::uint64_t told)
+bool watcher::forget_shown(std::uint64_t told)
 {
     if (told >= shown_to_)
         shown_.clear();
+    return shown_.empty();
 }
 
 } // namespace covey::shm

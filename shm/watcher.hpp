@@ -32,7 +32,7 @@ class watcher
 
     // Tells it, if it is what the handler wants to hear: how many calls that were. `keys` is how
     // many words a key has.
-    std::size_t offer(raw_change raw, std::size_t keys);
+    std::size_t offer(raw_change const& raw, std::size_t keys);
 
     // As if it had been told: of a row as it is at the start, or a change of one's own. A predicate
     // then knows whose end to tell.
@@ -66,12 +66,14 @@ class watcher
         doubtful, // it happened while rows were shown: to be told if it is still so
     };
     meaning of(std::uint64_t revision, std::uint64_t const* key, std::size_t keys) const;
-    void forget_shown(std::uint64_t told); // once everything up to this revision was told
+    // Once everything up to this revision was told: whether nothing is left.
+    bool forget_shown(std::uint64_t told);
 
     std::uint64_t told_sample = 0; // of a field without rows
 
   private:
     bool admit(raw_change& raw, std::size_t keys);
+    bool wants_all() const { return !what_.key && !what_.where; }
 
     raw_watching what_;
     teller tell_;

@@ -11,7 +11,8 @@
 #include "../watcher.hpp"
 #include "participant_core.hpp"
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -31,13 +32,11 @@ struct watched_field
     std::optional<shm::lane_reader> lanes; // of a ring
     shm::lane_batch appended;
     std::deque<std::shared_ptr<shm::watcher>> watchers;
+    std::array<std::uint32_t, 3> wanted{}; // how many watchers want each delivery
 
-    bool has(delivery how) const
-    {
-        return std::any_of(watchers.begin(), watchers.end(), [how](auto const& one) {
-            return !one->is_ended() && one->deliver() == how;
-        });
-    }
+    // Counts one that has ended until the end of the dispatch, as if it were there and silent.
+    bool has(delivery how) const { return wanted[static_cast<std::size_t>(how)] != 0; }
+    void count();
 };
 
 // A change that waits to be told: a record of a ring, or a row that was appended.
@@ -76,13 +75,22 @@ struct subscription::core
         return !has_rows(places(field).kind);
     }
 
-    detail::watched_field* find(std::uint32_t field);
+    detail::watched_field* find(std::uint32_t field) const
+    {
+        return field < by_index.size() ? by_index[field] : nullptr; // a scribbled record's is not
+    }
     detail::watched_field& watched(std::uint32_t field);
     void wake();
+    void fall_behind(shm::watcher& one, std::uint64_t from, resync_reason why);
     bool read(detail::watched_field const& field, std::uint64_t const* key);
     void visit_rows(detail::watched_field& field,
                     detail::function_ref<void(raw_change const&)> visit);
     void drop_ended();
+
+    // ---- where it is ----
+    void look_where_it_is();
+    void settle_cursor();
+    void nothing_new();
 
     // ---- one dispatch, in this order ----
     std::size_t tell_samples();
@@ -95,7 +103,7 @@ struct subscription::core
     std::size_t show_appended(detail::watched_field& field, shm::watcher& to, std::uint64_t from);
     std::size_t lapped();
     void collect_records(std::uint64_t stable);
-    std::size_t collect_appended(std::uint64_t stable);
+    std::size_t collect_appended(std::uint64_t newest);
     std::size_t tell(detail::news_item const& it);
     std::size_t tell(detail::news_item const& it, shm::watcher& to, std::optional<bool>& is_there);
     void end_revision(std::uint64_t revision);
@@ -111,15 +119,30 @@ struct subscription::core
     shm::folding folded;
     std::uint64_t since;
     // The cursor: all up to here has been collected; and up to here, before the items that wait.
-    // What may be one is known only when rings are looked at once more (next_cursor), so that who
-    // spins touches writers' intents after it has told a change, not while it waits for one.
+    // What may be one (next_cursor) is found in writers' intents, and is one when rings that are
+    // looked at later have nothing new. Whoever spins leaves intents alone while changes come, for
+    // a line that is read has to be fetched back by its writer: it looks before it sleeps, after
+    // so many calls, and when so many looks have found nothing.
+    static constexpr std::size_t calls_a_cursor = 256;
+    static constexpr int looks_a_cursor = 64;
     std::uint64_t told_to;
     std::uint64_t told_before;
     std::optional<std::uint64_t> next_cursor;
+    bool cursor_is_old = false; // something was collected since it was looked for
+    std::size_t calls_since = 0;
+    int looks_since = 0;
     std::uint64_t ordered_to = 0; // what ordered watches have been told up to
     std::uint64_t resyncs = 0;
     std::deque<detail::watched_field> fields;
+    std::vector<detail::watched_field*> by_index; // null: not watched
     std::deque<std::shared_ptr<detail::revision_end>> revision_ends;
+
+    // What most dispatches need not look for.
+    bool has_samples = false; // a field that is sampled is watched
+    bool has_lanes = false;   // a ring is
+    bool is_behind = false;   // a watcher is, perhaps
+    bool has_shown = false;   // one remembers what it was shown, perhaps
+    bool some_ended = false;  // a watch has
 
     std::vector<shm::record_copy> batch;
     std::vector<shm::record_copy> waiting; // for ordered watches: newer than what was stable
