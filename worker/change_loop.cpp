@@ -2,14 +2,20 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <exception>
 #include <utility>
 
 namespace covey {
 
 namespace {
 
-// Looks at the rings between two looks at the loop's sockets, which cost a system call.
-constexpr int looks_a_turn = 64;
+// Looks at the rings between two looks at the loop's sockets, which cost a system call: few where
+// the loop has something else to do, which waits meanwhile; else for some microseconds.
+constexpr int looks_a_busy_turn = 64;
+constexpr int looks_an_idle_turn = 512;
+
+// A turn of the loop with nothing in it takes less.
+constexpr std::chrono::microseconds idle_turn{2};
 
 } // namespace
 
@@ -45,17 +51,9 @@ void change_loop::come_round()
 
 void change_loop::turn()
 {
-    bool news = tell();
-    if (budget_.count() > 0) {
-        if (odds_.pays())
-            for (int look = 1; look < looks_a_turn && !news; ++look)
-                news = tell();
-        auto const now = clock::now();
-        if (news)
-            odds_.news_after(now - std::exchange(last_news_, now));
-        if (odds_.pays() && now - last_news_ < budget_)
-            return come_round();
-    }
+    bool const news = tell();
+    if (budget_.count() > 0 && goes_on_looking(news))
+        return come_round();
     if (!changes_.arm())
         return come_round();
     if (!changes_.holds_back())
@@ -65,6 +63,22 @@ void change_loop::turn()
         if (!stopped)
             come_round();
     });
+}
+
+// Whether the loop comes round at once.
+bool change_loop::goes_on_looking(bool news)
+{
+    auto now = clock::now();
+    if (odds_.pays() && !news) {
+        auto looks = now - last_turn_ < idle_turn ? looks_an_idle_turn : looks_a_busy_turn;
+        while (--looks != 0 && !news)
+            news = tell();
+        now = clock::now();
+    }
+    if (news)
+        odds_.news_after(now - std::exchange(last_news_, now));
+    last_turn_ = now;
+    return odds_.pays() && now - last_news_ < budget_;
 }
 
 // Whether there was something to tell. A handler that throws costs its change and, by way of the
@@ -85,12 +99,29 @@ void change_loop::wait()
                           [this](boost::system::error_code failed, std::size_t) {
                               if (failed)
                                   return;
-                              wait();
-                              if (on_ring_)
-                                  on_ring_();
-                              if (!coming_)
-                                  turn();
+                              rung();
                           });
+}
+
+// What has been told first: to wait again is a system call.
+void change_loop::rung()
+{
+    struct end // also when a handler throws
+    {
+        change_loop& its;
+        ~end() { its.wait(); }
+    } const ended{*this};
+    std::exception_ptr thrown;
+    try {
+        if (!coming_)
+            turn();
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    if (on_ring_)
+        on_ring_();
+    if (thrown)
+        std::rethrow_exception(thrown);
 }
 
 } // namespace covey

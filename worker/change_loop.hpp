@@ -39,8 +39,10 @@ class change_loop
 
     void come_round(); // soon, once
     void turn();
+    bool goes_on_looking(bool news);
     bool tell();
     void wait();
+    void rung();
 
     net::io_context& loop_;
     subscription& changes_;
@@ -49,7 +51,8 @@ class change_loop
     net::posix::basic_stream_descriptor<net::io_context::executor_type> bell_;
     net::steady_timer look_again_; // while an ordered watch waits for a change under way
     clock::time_point last_news_ = clock::now();
-    std::uint64_t rung_ = 0; // what is read from the eventfd
+    clock::time_point last_turn_; // when it was over
+    std::uint64_t rung_ = 0;      // what is read from the eventfd
     std::function<void()> on_ring_;
     bool coming_ = false;
 };
