@@ -10,6 +10,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace http = covey::http;
 namespace net = boost::asio;
@@ -130,6 +131,34 @@ TEST_CASE("a client that is too slow is counted by what it was too slow with", "
         wait_until([&] { return !client.send("x") || server.hits(http::limit::body_rate) == 1; }));
     CHECK(client.read().status == 408);
     CHECK(server.hits(http::limit::body_rate) == 1);
+}
+
+TEST_CASE("each connection has its own deadline, whoever leaves before it", "[worker][limits]")
+{
+    auto bounds = quick();
+    bounds.idle_timeout = 500ms;
+    http_server server{routes(std::make_shared<waiters>()), bounds};
+    std::vector<http_client> clients;
+    for (int i = 0; i != 12; ++i)
+        clients.push_back(server.connect());
+    for (auto& each : clients) {
+        each.send(get);
+        REQUIRE(each.read().status == 200);
+    }
+    // The first, the last and some between leave at once; of the rest every other one goes on.
+    for (std::size_t i : {11, 8, 5, 0})
+        clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(i));
+    CHECK(wait_until([&] {
+        for (std::size_t i = 0; i < clients.size(); i += 2) {
+            clients[i].send(get);
+            REQUIRE(clients[i].read().status == 200);
+        }
+        return server.hits(http::limit::idle_time) == clients.size() / 2;
+    }));
+    for (std::size_t i = 1; i < clients.size(); i += 2) {
+        INFO("client " << i);
+        CHECK(clients[i].at_end());
+    }
 }
 
 TEST_CASE("a handler that waits for too long is 503, and told to stop", "[worker][limits]")

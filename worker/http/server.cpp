@@ -85,6 +85,7 @@ std::shared_ptr<session> server::admit(handle connection)
     }
     auto made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
     sessions_.insert(made);
+    made->placed(deadlines_.add(*made));
     return made;
 }
 
@@ -157,6 +158,9 @@ void server::closed(std::shared_ptr<session> const& gone)
 {
     if (sessions_.erase(gone) == 0) // the server itself is going
         return;
+    if (auto* const moved = deadlines_.remove(gone->place()))
+        moved->placed(gone->place());
+    gone->placed(session::no_place);
     --traffic_.connections;
     tell();
     if (sessions_.empty() && on_empty_)
@@ -170,10 +174,10 @@ void server::tick()
         if (stopped)
             return;
         now_ = clock::now();
-        visited_.assign(sessions_.begin(), sessions_.end());
-        for (auto const& each : visited_)
-            each->tick();
-        visited_.clear();
+        deadlines_.over(now_, [this](session& each) { late_.push_back(each.shared_from_this()); });
+        for (auto const& each : late_)
+            each->late();
+        late_.clear();
         if (sessions_.empty())
             ticking_ = false; // an idle worker sleeps
         else

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "access_log.hpp"
+#include "deadlines.hpp"
 #include "limit_hits.hpp"
 #include "limits.hpp"
 #include "meter.hpp"
@@ -90,6 +91,7 @@ class server
     access_log* access() { return access_ ? &*access_ : nullptr; } // null: off
     // Read once a tick, not once a request: deadlines are coarse.
     clock::time_point now() const { return now_; }
+    http::deadlines& deadlines() { return deadlines_; }
     http::limit_hits& hits() { return hits_; }
     void request_begins();
     void request_ends();
@@ -119,8 +121,9 @@ class server
     net::steady_timer timer_;
     clock::time_point now_ = clock::now();
     std::unordered_set<std::shared_ptr<session>> sessions_;
-    std::vector<std::shared_ptr<session>> visited_; // a tick's copy: a session may leave meanwhile
-    std::vector<parting> partings_;                 // the next one last
+    http::deadlines deadlines_;
+    std::vector<std::shared_ptr<session>> late_; // in a tick: one may leave meanwhile
+    std::vector<parting> partings_;              // the next one last
     net::steady_timer parting_timer_;
     clock::time_point parted_by_; // the last parting
     std::minstd_rand dice_{std::random_device{}()};

@@ -198,7 +198,7 @@ void session::abandon_handler()
 
 // ---- answers ------------------------------------------------------------------------------------
 
-void session::respond(response made)
+void session::respond(response&& made)
 {
     auto const& asked = reader_.get();
     owner_.request_ends();

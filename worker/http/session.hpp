@@ -18,6 +18,7 @@
 #include "stopwatch.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -33,10 +34,15 @@ class session : public std::enable_shared_from_this<session>
     // Answers at once what is there already; it may be closed when this returns.
     void start();
     void turn_away(denial why); // instead: answers that and ends
-    void tick();                // looks at its deadline
+    void late();                // its deadline is over, unless it has moved since
     void part();                // its moment to end, while the server drains: unless it is at work
     void close();               // at once
     bool is_streaming() const { return phase_ == phase::streaming; }
+
+    // In the server's row of deadlines.
+    static constexpr std::size_t no_place = ~std::size_t{};
+    void placed(std::size_t place) { place_ = place; }
+    std::size_t place() const { return place_; }
 
   private:
     enum class phase {
@@ -59,7 +65,7 @@ class session : public std::enable_shared_from_this<session>
     void await_handler(Start start);
     void abandon_handler();
     void handler_done(std::exception_ptr failed, response made);
-    void respond(response made);
+    void respond(response&& made);
     void give_up_handler();
     void refuse(denial why);
     void tell_of(unsigned status, std::size_t bytes);
@@ -84,6 +90,7 @@ class session : public std::enable_shared_from_this<session>
     void read();
     void received(std::size_t bytes, bool ended);
     void set_deadline();
+    void wait_until(server::clock::time_point when);
     bool end_idle();
     std::size_t unsent() const { return out_.size() - sent_; }
 
@@ -101,6 +108,7 @@ class session : public std::enable_shared_from_this<session>
     std::optional<outgoing_body> outgoing_; // of the response that is being sent
     phase phase_ = phase::reading;
     waiting_for awaited_ = waiting_for::nothing;
+    std::size_t place_ = no_place;
     server::clock::time_point deadline_;
     server::clock::time_point body_began_;
     server::clock::time_point awaited_since_;

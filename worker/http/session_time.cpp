@@ -46,17 +46,28 @@ void session::set_deadline()
     if (before == waiting_for::handler)
         body_began_ += owner_.now() - awaited_since_; // that was not the client's time
     awaited_since_ = owner_.now();
-    deadline_ = awaited_since_ + patience;
+    if (wanted == waiting_for::nothing)
+        return wait_until(deadlines::never);
+    auto when = awaited_since_ + patience;
     if (wanted == waiting_for::body) {
         auto const allowed =
             std::chrono::seconds{reader_.body_bytes() / bounds.body_bytes_per_second_min};
         auto const slowest = body_began_ + patience + allowed;
-        body_is_slow_ = slowest < deadline_;
-        deadline_ = std::min(deadline_, slowest);
+        body_is_slow_ = slowest < when;
+        when = std::min(when, slowest);
     }
+    // The clock was looked at up to a tick ago: nobody shall have less time than was said.
+    wait_until(when + bounds.tick);
 }
 
-void session::tick()
+void session::wait_until(server::clock::time_point when)
+{
+    deadline_ = when;
+    if (place_ != no_place)
+        owner_.deadlines().set(place_, when);
+}
+
+void session::late()
 {
     if (awaited_ == waiting_for::nothing || owner_.now() < deadline_)
         return;
@@ -100,7 +111,7 @@ void session::part()
 bool session::end_idle()
 {
     if (socket_.available() > 0) {
-        deadline_ = owner_.now() + owner_.bounds().drain_idle_timeout; // unless they are no request
+        wait_until(owner_.now() + owner_.bounds().drain_idle_timeout); // unless they are no request
         return false;
     }
     phase_ = phase::closing;
