@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/beast/core/string.hpp>
 #include <charconv>
+#include <cstring>
 
 namespace covey::http {
 
@@ -38,24 +39,62 @@ framing framing_of(std::string_view name)
     }
 }
 
-void append_number(std::string& out, std::size_t number)
+constexpr std::size_t digits_max = 20; // 2^64 has so many
+
+// Room for `size` bytes more, as a place to write to.
+char* room_in(std::string& out, std::size_t size)
 {
-    std::array<char, 20> digits; // 2^64 has 20
-    auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out.append(digits.data(), end);
+    auto const before = out.size();
+    out.resize(before + size);
+    return out.data() + before;
 }
 
-void append_status_line(std::string& out, unsigned status)
+char* put(char* to, std::string_view text)
 {
-    if (status == 200) { // what nearly every answer begins with
-        out += "HTTP/1.1 200 OK\r\n";
-        return;
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+}
+
+char* put_number(char* to, std::size_t number)
+{
+    return std::to_chars(to, to + digits_max, number).ptr;
+}
+
+// What a status line and all fields of the handler's take; a few may be left out.
+std::size_t most_bytes(response const& made, std::string_view reason)
+{
+    auto bytes = std::string_view{"HTTP/1.1 999 \r\n"}.size() + reason.size();
+    for (auto const& [name, value] : made.fields)
+        bytes += name.size() + value.size() + std::string_view{": \r\n"}.size();
+    return bytes;
+}
+
+char* put_status_line(char* to, unsigned status, std::string_view reason)
+{
+    if (status == 200) // what nearly every answer begins with
+        return put(to, "HTTP/1.1 200 OK\r\n");
+    to = put(put_number(put(to, "HTTP/1.1 "), status), " ");
+    return put(put(to, reason), "\r\n");
+}
+
+// Says whether the handler has dated it.
+char* put_fields(char* to, response const& made, bool& dated)
+{
+    for (auto const& [name, value] : made.fields) {
+        switch (framing_of(name)) {
+        case framing::content_length:
+        case framing::transfer_encoding:
+        case framing::connection:
+            continue;
+        case framing::date:
+            dated = true;
+            break;
+        case framing::none:
+            break;
+        }
+        to = put(put(put(put(to, name), ": "), value), "\r\n");
     }
-    out += "HTTP/1.1 ";
-    append_number(out, status);
-    out += ' ';
-    out += reason(status);
-    out += "\r\n";
+    return to;
 }
 
 } // namespace
@@ -115,39 +154,29 @@ bool asks_to_close(response const& made)
 
 void append(std::string& out, response const& made, response_frame const& frame, date_line& date)
 {
-    append_status_line(out, made.status);
+    // The longest that may come behind the fields.
+    constexpr auto rest_bytes = std::string_view{"Transfer-Encoding: chunked\r\n"
+                                                 "Connection: keep-alive\r\n\r\n"}
+                                    .size() +
+                                digits_max;
+    auto const phrase = made.status == 200 ? std::string_view{"OK"} : reason(made.status);
+    auto const date_text = date.now();
+    auto const before = out.size();
+    auto* const begin = room_in(out, most_bytes(made, phrase) + date_text.size() + rest_bytes);
     bool dated = false;
-    for (auto const& [name, value] : made.fields) {
-        switch (framing_of(name)) {
-        case framing::content_length:
-        case framing::transfer_encoding:
-        case framing::connection:
-            continue;
-        case framing::date:
-            dated = true;
-            break;
-        case framing::none:
-            break;
-        }
-        out += name;
-        out += ": ";
-        out += value;
-        out += "\r\n";
-    }
+    auto* at = put_fields(put_status_line(begin, made.status, phrase), made, dated);
     if (!dated)
-        out += date.now();
-    if (frame.chunked) {
-        out += "Transfer-Encoding: chunked\r\n";
-    } else if (has_body(made.status) && !frame.until_close) {
-        out += "Content-Length: ";
-        append_number(out, made.body.size());
-        out += "\r\n";
-    }
+        at = put(at, date_text);
+    if (frame.chunked)
+        at = put(at, "Transfer-Encoding: chunked\r\n");
+    else if (has_body(made.status) && !frame.until_close)
+        at = put(put_number(put(at, "Content-Length: "), made.body.size()), "\r\n");
     if (!frame.keep_alive || frame.until_close)
-        out += "Connection: close\r\n";
+        at = put(at, "Connection: close\r\n");
     else if (frame.http_1_0)
-        out += "Connection: keep-alive\r\n";
-    out += "\r\n";
+        at = put(at, "Connection: keep-alive\r\n");
+    at = put(at, "\r\n");
+    out.resize(before + static_cast<std::size_t>(at - begin));
     if (has_body(made.status) && !frame.head_only)
         out += made.body;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <stdexcept>
+#include <unordered_map>
 
 namespace covey::http {
 
@@ -25,6 +26,15 @@ struct router::node
     std::unique_ptr<node> any;
     routes here; // the pattern ends at this segment
     routes rest; // the pattern takes all that is left
+};
+
+struct router::places
+{
+    struct hash : std::hash<std::string_view>
+    {
+        using is_transparent = void;
+    };
+    std::unordered_map<std::string, node::routes const*, hash, std::equal_to<>> by_pattern;
 };
 
 namespace {
@@ -84,20 +94,23 @@ struct router::search
     route const* found = nullptr;
     bool undecodable = false;
 
-    bool choose(node::routes const& among)
+    static route const* chosen_from(node::routes const& among, std::string_view method)
     {
         auto chosen = among.find(method);
         if (chosen == among.end() && method == "HEAD")
             chosen = among.find(std::string_view{"GET"});
         if (chosen == among.end())
             chosen = among.find(std::string_view{"*"});
-        if (chosen == among.end()) {
+        return chosen == among.end() ? nullptr : &chosen->second;
+    }
+
+    bool choose(node::routes const& among)
+    {
+        found = chosen_from(among, method);
+        if (found == nullptr)
             for (auto const& [name, ignored] : among)
                 methods.insert(name);
-            return false;
-        }
-        found = &chosen->second;
-        return true;
+        return found != nullptr;
     }
 
     // `left` is the path below `at`; null data means that the path ends here.
@@ -155,6 +168,7 @@ response refusal(router::match const& route, request const& asked)
 
 router::router()
     : root_{std::make_unique<node>()}
+    , whole_{std::make_unique<places>()}
 {}
 router::~router() = default;
 router::router(router&&) noexcept = default;
@@ -188,8 +202,11 @@ void router::add(std::string method, std::string_view pattern, handler action)
         at = below.get();
         end = &at->here;
     }
+    bool const is_whole = made.names.empty();
     if (!end->emplace(std::move(method), std::move(made)).second)
         bad_pattern(pattern, "there is such a route already");
+    if (is_whole)
+        whole_->by_pattern.emplace(pattern, end);
 }
 
 router::match router::find(std::string_view method, std::string_view path) const
@@ -197,6 +214,15 @@ router::match router::find(std::string_view method, std::string_view path) const
     match result;
     if (!path.starts_with('/'))
         return result;
+
+    // Literals come first at every segment of the tree, too. What is encoded is never a pattern.
+    if (auto const whole = whole_->by_pattern.find(path);
+        whole != whole_->by_pattern.end() && path.find('%') == path.npos)
+        if (auto const* const found = search::chosen_from(*whole->second, method)) {
+            result.chosen = &found->action;
+            result.status = 200;
+            return result;
+        }
 
     search looking{.method = method, .values = {}, .methods = {}};
     if (looking.walk(*root_, path.substr(1))) {

@@ -3,7 +3,8 @@
 // Patterns are kept as a tree of path segments. At each segment a literal is tried before a
 // {name}, and both before a {rest...}; where a choice leads nowhere the next one is tried, so a
 // pattern is found whenever one matches. Segments are split before they are decoded: a "%2F" stays
-// inside its parameter.
+// inside its parameter. A path that is a pattern without parameters as it stands, and has the
+// method, is found at once.
 #pragma once
 
 #include "handler.hpp"
@@ -44,7 +45,9 @@ class router
     struct route;
     struct node;
     struct search;
+    struct places;
     std::unique_ptr<node> root_;
+    std::unique_ptr<places> whole_; // where patterns without parameters end, by their text
 };
 
 // What is answered where no handler was chosen: 404, 405 with Allow, 501 for a method that nobody
