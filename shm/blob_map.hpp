@@ -55,7 +55,7 @@ class map<Key, Body> : public field
     {
         versioned<owned> out;
         slot words;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         if (!key.fits || !rows().read(wanted.data(), words.data(), detail::grow(out.row)))
             return std::nullopt;
         out.revision = words[0];
@@ -68,7 +68,7 @@ class map<Key, Body> : public field
     {
         std::size_t length = 0;
         slot words;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         if (!key.fits || !rows().read(wanted.data(), words.data(), detail::fit(into, length)))
             return std::nullopt;
         return length;
@@ -77,7 +77,7 @@ class map<Key, Body> : public field
     bool contains(argument const& key) const
     {
         slot words;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         return key.fits && rows().read(wanted.data(), words.data());
     }
 
@@ -170,7 +170,7 @@ class map<Key, Body> : public field
         if (!key.fits)
             return {erase_result::missing, 0};
         slot words;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         auto const done =
             rows().erase(wanted.data(), words.data(), [](auto const&) { return true; });
         switch (done.result) {
@@ -196,22 +196,9 @@ class map<Key, Body> : public field
     // What a subscription calls.
     static raw_watching raw(watching what)
     {
-        raw_watching out{
-            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
-        if (what.key)
-            out.key = [wanted = key_words(*what.key)](std::uint64_t const* key) {
-                return std::equal(wanted.begin(), wanted.end(), key);
-            };
-        else if constexpr (requires { what.prefix; })
-            if (!what.prefix.empty())
-                out.key = [prefix = std::move(what.prefix)](std::uint64_t const* key) {
-                    return detail::from_words<Key>(key).view().starts_with(prefix);
-                };
-        if (what.where)
-            out.where = [where = std::move(what.where)](raw_change const& put) {
-                return where(detail::from_words<Key>(put.key), detail::body_of<owned>(put.body));
-            };
-        return out;
+        return detail::raw_of(std::move(what), [](raw_change const& put) {
+            return detail::body_of<owned>(put.body);
+        });
     }
 
     template <class Handler>
@@ -243,13 +230,6 @@ class map<Key, Body> : public field
         return out;
     }
 
-    static std::array<std::uint64_t, key_size> key_words(Key const& key)
-    {
-        std::array<std::uint64_t, key_size> out;
-        detail::to_words(key, out.data());
-        return out;
-    }
-
     template <class Allowed>
     written store(argument const& key, view value, put_result kept, ttl lives, Allowed allowed)
     {
@@ -271,7 +251,7 @@ class map<Key, Body> : public field
             throw std::logic_error{"map " + name() + " is declared without retention::expires"};
         slot words;
         shm::next_body body;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         auto const done = rows().write(
             wanted.data(), words.data(),
             [&](shm::current_row const& now, std::uint64_t* next) {

@@ -88,13 +88,9 @@ class value<Body> : public field
     // What a subscription calls.
     static raw_watching raw(watching what)
     {
-        raw_watching out{
-            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
-        if (what.where)
-            out.where = [where = std::move(what.where)](raw_change const& put) {
-                return where(detail::body_of<owned>(put.body));
-            };
-        return out;
+        return detail::raw_of(std::move(what), [](raw_change const& put) {
+            return detail::body_of<owned>(put.body);
+        });
     }
 
     template <class Handler>

@@ -77,7 +77,7 @@ class map : public field
     {
         std::optional<Row> out;
         words scratch;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         if (key.fits && rows().read(wanted.data(), scratch.data()))
             detail::read_words(out.emplace(), scratch.data() + 1 + key_size);
         return out;
@@ -87,7 +87,7 @@ class map : public field
     std::optional<versioned<Row>> find(argument const& key) const
     {
         words scratch;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         if (!key.fits || !rows().read(wanted.data(), scratch.data()))
             return std::nullopt;
         return versioned<Row>{row_of(scratch.data()), scratch[0]};
@@ -183,7 +183,7 @@ class map : public field
         if (!key.fits)
             return {erase_result::missing, 0};
         words scratch;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         auto const done =
             rows().erase(wanted.data(), scratch.data(), [](auto const&) { return true; });
         if (done.result == shm::outcome::busy)
@@ -206,22 +206,9 @@ class map : public field
     // What a subscription calls.
     static raw_watching raw(watching what)
     {
-        raw_watching out{
-            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
-        if (what.key)
-            out.key = [wanted = key_words(*what.key)](std::uint64_t const* key) {
-                return std::equal(wanted.begin(), wanted.end(), key);
-            };
-        else if constexpr (requires { what.prefix; })
-            if (!what.prefix.empty())
-                out.key = [prefix = std::move(what.prefix)](std::uint64_t const* key) {
-                    return detail::from_words<Key>(key).view().starts_with(prefix);
-                };
-        if (what.where)
-            out.where = [where = std::move(what.where)](raw_change const& put) {
-                return where(detail::from_words<Key>(put.key), detail::from_words<Row>(put.row));
-            };
-        return out;
+        return detail::raw_of(std::move(what), [](raw_change const& put) {
+            return detail::from_words<Row>(put.row);
+        });
     }
 
     template <class Handler>
@@ -254,12 +241,6 @@ class map : public field
                 .keep = keep};
     }
 
-    static std::array<std::uint64_t, key_size> key_words(Key const& key)
-    {
-        std::array<std::uint64_t, key_size> out;
-        detail::to_words(key, out.data());
-        return out;
-    }
     static Row row_of(std::uint64_t const* slot)
     {
         return detail::from_words<Row>(slot + 1 + key_size);
@@ -281,7 +262,7 @@ class map : public field
         if (lives != nullptr)
             check_time(*lives);
         words scratch;
-        auto const wanted = key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         auto const done = rows().write(wanted.data(), scratch.data(),
                                        [&](shm::current_row const& now, std::uint64_t* next) {
                                            if (!decide(now, next))

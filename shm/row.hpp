@@ -201,6 +201,14 @@ void to_words(T const& value, std::uint64_t* words)
 }
 
 template <class T>
+std::array<std::uint64_t, words_of<T>> as_words(T const& value)
+{
+    std::array<std::uint64_t, words_of<T>> out;
+    to_words(value, out.data());
+    return out;
+}
+
+template <class T>
 void read_words(T& into, std::uint64_t const* words)
 {
     std::memcpy(static_cast<void*>(&into), words, sizeof into);

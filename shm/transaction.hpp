@@ -75,7 +75,7 @@ class transaction
     std::optional<Row> get(map<Key, Row> const& from, typename map<Key, Row>::argument const& key)
     {
         std::optional<Row> out;
-        auto const wanted = from.key_words(key.key);
+        auto const wanted = detail::as_words(key.key);
         if (auto const* const row = key.fits ? read(from.rows(), wanted.data()) : nullptr)
             detail::read_words(out.emplace(), row);
         return out;
@@ -99,7 +99,7 @@ class transaction
         detail::to_words(row, words.data());
         too_long_ = too_long_ || !key.fits;
         if (key.fits)
-            write(into.rows(), into.key_words(key.key).data(), words.data(), lives);
+            write(into.rows(), detail::as_words(key.key).data(), words.data(), lives);
     }
 
     template <class Row>
@@ -114,7 +114,7 @@ class transaction
     void erase(map<Key, Row>& from, typename map<Key, Row>::argument const& key)
     {
         if (key.fits)
-            write(from.rows(), from.key_words(key.key).data(), nullptr, forever);
+            write(from.rows(), detail::as_words(key.key).data(), nullptr, forever);
     }
 
   private:

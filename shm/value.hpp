@@ -80,13 +80,9 @@ class value : public field
     // What a subscription calls.
     static raw_watching raw(watching what)
     {
-        raw_watching out{
-            .deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
-        if (what.where)
-            out.where = [where = std::move(what.where)](raw_change const& put) {
-                return where(detail::from_words<Row>(put.row));
-            };
-        return out;
+        return detail::raw_of(std::move(what), [](raw_change const& put) {
+            return detail::from_words<Row>(put.row);
+        });
     }
 
     template <class Handler>

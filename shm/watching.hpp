@@ -9,14 +9,16 @@
 #pragma once
 
 #include "change.hpp"
-#include "text.hpp"
+#include "row.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace covey {
 
@@ -108,5 +110,42 @@ struct raw_watching
     std::function<bool(std::uint64_t const* key)> key{}; // empty: every key
     std::function<bool(raw_change const& put)> where{};  // empty: every row
 };
+
+namespace detail {
+
+// row_of(raw_change const&) is the row that was put.
+template <class Row, class RowOf>
+raw_watching raw_of(row_watching<Row> what, RowOf row_of)
+{
+    raw_watching out{.deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+    if (what.where)
+        out.where = [where = std::move(what.where), row_of](raw_change const& put) {
+            return where(row_of(put));
+        };
+    return out;
+}
+
+template <class Key, class Row, class RowOf>
+raw_watching raw_of(map_watching<Key, Row> what, RowOf row_of)
+{
+    raw_watching out{.deliver = what.deliver, .own_changes = what.own_changes, .from = what.from};
+    if (what.key) {
+        out.key = [wanted = as_words(*what.key)](std::uint64_t const* key) {
+            return std::equal(wanted.begin(), wanted.end(), key);
+        };
+    } else if constexpr (requires { what.prefix; }) {
+        if (!what.prefix.empty())
+            out.key = [prefix = std::move(what.prefix)](std::uint64_t const* key) {
+                return from_words<Key>(key).view().starts_with(prefix);
+            };
+    }
+    if (what.where)
+        out.where = [where = std::move(what.where), row_of](raw_change const& put) {
+            return where(from_words<Key>(put.key), row_of(put));
+        };
+    return out;
+}
+
+} // namespace detail
 
 } // namespace covey

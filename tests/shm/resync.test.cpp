@@ -103,14 +103,14 @@ TEST_CASE("a lapped watch is told from, to and why, and only what is newer if no
     CHECK(it.hear() == lines{"put old 1"});
     auto const known = it.where.memory.revision();
     it.desks().put("new", 2);
-    overflow_ring(it.where, *it.writer);
+    overflow_ring(*it.writer);
     CHECK(it.hear() == lines{"resync lapped newer", "put new 2"});
     CHECK(it.seen[1].resync.from == known);
     CHECK(it.seen[1].resync.to == it.where.memory.revision());
     CHECK(it.changes.resyncs() == 1);
 
     it.desks().erase("old");
-    overflow_ring(it.where, *it.writer);
+    overflow_ring(*it.writer);
     CHECK(it.hear() == lines{"resync lapped all", "put new 2"});
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("a filter holds behind a resync, too")
     it.desks().put("a1", -1);
     it.desks().put("a3", 3);
     it.desks().put("b1", 4);
-    overflow_ring(it.where, *it.writer);
+    overflow_ring(*it.writer);
     auto told = it.hear();
     std::sort(told.begin() + 1, told.end());
     CHECK(told == lines{"resync lapped newer", "leave a1", "put a3 3"});
