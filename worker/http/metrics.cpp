@@ -26,19 +26,6 @@ struct seat_facts
     std::optional<process_facts> process{};
 };
 
-// "Content Too Large" is content_too_large.
-std::string slug_of(unsigned code)
-{
-    if (code < 100)
-        return std::to_string(code) + "xx";
-    std::string out{reason(code)};
-    for (auto& byte : out) {
-        bool const letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-        byte = letter ? static_cast<char>(byte | 0x20) : '_';
-    }
-    return out;
-}
-
 class page
 {
   public:
@@ -71,6 +58,8 @@ class page
     void write_durations();
     void write_connections();
     void write_trouble();
+    template <class Reason>
+    void write_rejected(std::size_t count);
     void write_workers();
     void write_state();
     void write_processes();
@@ -175,10 +164,10 @@ void page::write_connections()
 void page::write_trouble()
 {
     out_.family("covey_http_rejected_total", "counter",
-                "Requests refused before any handler saw them, by the response's code.");
-    for (std::size_t at = 0; at != words::codes.size(); ++at)
-        if (auto const count = sum(words::rejected + at))
-            out_.sample({{"reason", slug_of(words::codes[at])}}, count);
+                "Requests refused before any handler saw them, by the limit that they met or by "
+                "what is wrong with them.");
+    write_rejected<limit>(limit_count);
+    write_rejected<flaw>(flaw_count);
     out_.family("covey_limit_hits_total", "counter", "How often clients have met a limit.");
     for (std::size_t at = 0; at != limit_count; ++at)
         out_.sample({{"limit", name(static_cast<limit>(at))}}, sum(words::limits + at));
@@ -186,6 +175,16 @@ void page::write_trouble()
                 "Lines of logs that their reader, or a full disk, did not take.");
     out_.sample({{"log", "error"}}, sum(words::log_dropped));
     out_.sample({{"log", "access"}}, sum(words::access_log_dropped));
+}
+
+template <class Reason>
+void page::write_rejected(std::size_t count)
+{
+    for (std::size_t at = 0; at != count; ++at) {
+        auto const why = static_cast<Reason>(at);
+        if (auto const met = sum(words::rejected_word(why)))
+            out_.sample({{"reason", name(why)}}, met);
+    }
 }
 
 void page::write_workers()

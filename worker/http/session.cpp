@@ -250,7 +250,7 @@ void session::refuse(denial why)
     frame.keep_alive = false;
     frame.head_only = reader_.get().method_name == "HEAD";
     append(out_, made, frame, owner_.date());
-    tell_of_refusal(why.status, frame.head_only ? 0 : made.body.size());
+    tell_of_refusal(why, frame.head_only ? 0 : made.body.size());
     if (std::exchange(phase_, phase::closing) == phase::answering)
         abandon_handler();
 }

@@ -63,7 +63,7 @@ class session : public std::enable_shared_from_this<session>
     void give_up_handler();
     void refuse(denial why);
     void tell_of(unsigned status, std::size_t bytes);
-    void tell_of_refusal(unsigned status, std::size_t bytes);
+    void tell_of_refusal(denial why, std::size_t bytes);
     void log_access(unsigned status, std::size_t bytes, std::chrono::nanoseconds took);
     void begin_streaming(response made);
     void begin_sending(response made, bool chunked);
