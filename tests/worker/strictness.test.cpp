@@ -103,6 +103,8 @@ TEST_CASE("a refused row of the strictness table is counted by what is wrong wit
         {"chunk, 60 zeros", "chunk_size_digits"},
         {"chunk, 60 zeros, later", "chunk_size_digits"},
         {"chunk, 60 zeros, at last", "chunk_size_digits"},
+        {"chunk, a folded trailer", "folded"},
+        {"chunk, a trailer folded into a coding", "folded"},
         {"chunk, a length in the trailer", "trailer"},
         {"chunk, too many extensions", "chunk_extension_bytes"},
         {"chunk, an extension without end", "chunk_extension_bytes"},

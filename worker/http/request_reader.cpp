@@ -50,6 +50,16 @@ class parser final : public beast::http::basic_parser<true>
                                          : static_cast<std::size_t>(fed_ + used - size_line_end_);
     }
 
+    // Of the same one: a field of its trailer goes on in another line, which Beast lets pass.
+    bool has_folded_trailer(std::size_t used) const
+    {
+        auto const bytes = trailer_bytes(used);
+        if (bytes <= 2)
+            return false;
+        std::string_view const all{size_line_end_, bytes};
+        return all.find("\n ") != all.npos || all.find("\n\t") != all.npos;
+    }
+
     // Why the last error, when it was this class's; nothing when it was Beast's.
     denial refusal() const { return refusal_; }
     // What Beast's error is about, in a head.
@@ -268,6 +278,8 @@ request_reader::progress request_reader::core::read_body(std::string_view& bytes
         return refuse(meaning_of(failed));
     if (reading->is_done() && reading->trailer_bytes(used) > bounds.trailer_bytes_max + 2)
         return refuse({431, limit::trailer_bytes});
+    if (reading->is_done() && reading->has_folded_trailer(used))
+        return refuse({400, flaw::folded});
     bytes.remove_prefix(used);
     if (reading->is_done())
         return progress::complete;
