@@ -58,6 +58,7 @@ class session : public std::enable_shared_from_this<session>
     template <class Start>
     void await_handler(Start start);
     void abandon_handler();
+    void stop_coroutine();
     void handler_done(std::exception_ptr failed, response made);
     void respond(response made);
     void give_up_handler();
