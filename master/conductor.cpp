@@ -90,6 +90,7 @@ conductor::conductor(net::any_io_executor executor, options const& settings,
     , supervisor_{plan_of(settings), jitter()}
     , board_{std::make_shared<event_board>(executor)}
     , segment_{segment::create(described, plan_of(settings).blocks, settings.name)}
+    , counts_{shm::statistics_of_master(segment_)}
     , bells_{std::make_shared<doorbells const>(doorbells::make(segment_.blocks()))}
     , bell_watch_{std::make_shared<bell_watch>(executor, segment_.memory(), bells_)}
     , standard_error_{own_standard_error()}

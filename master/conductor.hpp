@@ -156,6 +156,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     void on_disconnected(worker_life& life) override;
     void on_exited(worker_life& life, exit_status const& status) override;
     void on_closed(worker_life& life) override;
+    channel_counts& counts() override { return counts_; }
     worker_state state_of(std::uint64_t id) const override;
     bool is_leaving_by_wish(std::uint64_t id) const override;
     void disconnect(std::uint64_t id) override;
@@ -171,6 +172,7 @@ class conductor final : private life_owner, public std::enable_shared_from_this<
     std::shared_ptr<event_board> board_;
 
     segment segment_;
+    channel_counts counts_;
     poison_breaker breaker_;
     std::vector<std::uint32_t> cpus_; // one for each seat, by turns; empty: as this process
     std::shared_ptr<doorbells const> bells_;

@@ -20,8 +20,10 @@ void conductor::on_online(worker_life& life)
 
 void conductor::on_said(worker_life& life, protocol::listening const& said)
 {
-    if (said.index >= addresses_.size())
+    if (said.index >= addresses_.size()) {
+        counts_.heard_bad(shm::bad_frame::out_of_place);
         return on_broken(life, "broke the protocol: it listens where nothing is");
+    }
     after([&](time_point now) { supervisor_.listening(now, life.who().id, said.index); });
 }
 
@@ -128,8 +130,10 @@ void conductor::return_when_over(worker_life& life)
 {
     if (!life.is_over() || hands_ == nullptr)
         return;
-    if (auto back = life.take_unacknowledged(); !back.empty())
+    if (auto back = life.take_unacknowledged(); !back.empty()) {
+        counts_.handed_over(shm::handoff::returned, back.size());
         hands_->on_returned(std::move(back));
+    }
 }
 
 void conductor::on_closed(worker_life& life)

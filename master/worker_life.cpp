@@ -25,6 +25,18 @@ constexpr std::size_t relay_bytes_max = protocol::channel_limits{}.queued_bytes_
 constexpr auto last_word = 100ms;
 constexpr int last_words_max = 20;
 
+// Why a channel has ended.
+shm::bad_frame meaning_of(boost::system::error_code reason)
+{
+    using protocol::error;
+    using shm::bad_frame;
+    return reason == error::bad_frame         ? bad_frame::header
+           : reason == error::unknown_message ? bad_frame::unknown_message
+           : reason == error::bad_message     ? bad_frame::bad_message
+           : reason == error::wrong_handles   ? bad_frame::wrong_handles
+                                              : bad_frame::other;
+}
+
 } // namespace
 
 worker_life::worker_life(net::any_io_executor executor, std::uint32_t seat)
@@ -116,6 +128,7 @@ bool worker_life::send_waiting()
             unheard();
             return false;
         default:
+            owner_->counts().sent(message);
             break;
         }
     }
@@ -241,6 +254,7 @@ void worker_life::send_connections()
         case send_status::sent:
         case send_status::queued:
             handover_.left(*parcel);
+            owner_->counts().sent(parcel->message);
             break;
         case send_status::would_block:
             full_ = true;
@@ -260,6 +274,8 @@ bool worker_life::relay(protocol::change const& change)
     auto const status = channel_->send(change);
     if (status == send_status::closed)
         unheard();
+    else if (status != send_status::would_block)
+        owner_->counts().sent(change);
     return status != send_status::would_block;
 }
 
@@ -331,6 +347,7 @@ void worker_life::receive()
             if (failed && failed != protocol::error::handles_lost)
                 return self->channel_ended(failed);
             self->heard_lately_ = true;
+            self->owner_->counts().heard(in.message);
             self->hear(std::move(in));
             if (self->owner_ != nullptr)
                 self->receive();
@@ -340,7 +357,7 @@ void worker_life::receive()
 void worker_life::hear(protocol::envelope<protocol::from_worker> in)
 {
     if (!said_hello_ && !std::holds_alternative<protocol::hello>(in.message))
-        return owner_->on_broken(*this, "broke the protocol: it did not say hello first");
+        return broken(shm::bad_frame::out_of_place, "it did not say hello first");
     std::visit(
         [&]<class Said>(Said& said) {
             if constexpr (std::is_same_v<Said, protocol::talk>)
@@ -351,16 +368,24 @@ void worker_life::hear(protocol::envelope<protocol::from_worker> in)
         in.message);
 }
 
+void worker_life::broken(shm::bad_frame why, std::string const& what)
+{
+    owner_->counts().heard_bad(why);
+    owner_->on_broken(*this, "broke the protocol: " + what);
+}
+
 void worker_life::heard(protocol::hello const& said)
 {
     if (std::exchange(said_hello_, true))
-        return owner_->on_broken(*this, "broke the protocol: it said hello twice");
-    if (said.version != protocol::version)
+        return broken(shm::bad_frame::out_of_place, "it said hello twice");
+    if (said.version != protocol::version) {
+        owner_->counts().heard_bad(shm::bad_frame::wrong_version);
         return owner_->on_broken(
             *this,
             fmt::format("speaks protocol version {}, this master speaks {}; start the cluster "
                         "again with one program",
                         said.version, protocol::version));
+    }
     auto first = std::exchange(first_, {});
     waiting_.insert(waiting_.begin(), std::make_move_iterator(first.begin()),
                     std::make_move_iterator(first.end()));
@@ -373,8 +398,10 @@ void worker_life::heard(protocol::hello const& said)
 
 void worker_life::heard(protocol::accepted const& said)
 {
-    if (handover_.accepted(said.ticket) == 0)
-        return owner_->on_broken(*this, "broke the protocol: it accepted what it was not given");
+    auto const taken = handover_.accepted(said.ticket);
+    if (taken == 0)
+        return broken(shm::bad_frame::out_of_place, "it accepted what it was not given");
+    owner_->counts().handed_over(shm::handoff::accepted, taken);
     part_when_done();
     owner_->on_room(*this);
 }
@@ -383,7 +410,8 @@ void worker_life::heard(protocol::rejected const& said)
 {
     auto connection = handover_.rejected(said.ticket);
     if (!connection)
-        return owner_->on_broken(*this, "broke the protocol: it rejected what it was not given");
+        return broken(shm::bad_frame::out_of_place, "it rejected what it was not given");
+    owner_->counts().handed_over(shm::handoff::rejected, 1);
     part_when_done();
     owner_->on_rejected(*this, std::move(*connection));
 }
@@ -411,7 +439,7 @@ void worker_life::channel_ended(boost::system::error_code reason)
     for (auto& waiter : std::exchange(drain_waiters_, {}))
         std::move(waiter)(reason);
     if (reason != protocol::error::closed && reason != protocol::error::truncated)
-        owner_->on_broken(*this, "broke the protocol: " + reason.message());
+        broken(meaning_of(reason), reason.message());
     if (owner_ != nullptr)
         owner_->on_disconnected(*this);
     close_when_over();

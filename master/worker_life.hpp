@@ -7,6 +7,7 @@
 #pragma once
 
 #include "captured_output.hpp"
+#include "channel_counts.hpp"
 #include "child_process.hpp"
 #include "event_board.hpp"
 #include "handover.hpp"
@@ -50,6 +51,7 @@ class life_owner
     virtual void on_exited(worker_life& life, exit_status const& status) = 0;
     virtual void on_closed(worker_life& life) = 0; // and what it wrote; the last call
 
+    virtual channel_counts& counts() = 0;
     virtual worker_state state_of(std::uint64_t id) const = 0;
     virtual bool is_leaving_by_wish(std::uint64_t id) const = 0;
     virtual void disconnect(std::uint64_t id) = 0;
@@ -133,6 +135,7 @@ class worker_life : public std::enable_shared_from_this<worker_life>
     template <class Fact>
     void heard(Fact const& said);
 
+    void broken(shm::bad_frame why, std::string const& what);
     void send_connections();
     void when_drained();
     void drained();

@@ -2,6 +2,7 @@
 
 #include "detail/participant_core.hpp"
 #include "detail/words.hpp"
+#include "recovery.hpp"
 #include "transaction_log.hpp"
 
 #include <algorithm>
@@ -24,6 +25,12 @@ void batch::start_over()
     too_many_ = false;
     one_moment_ = false;
     outgrown_ = false;
+}
+
+bool batch::lost(note const& one) const
+{
+    count_conflict(memory_, one.rows.index_);
+    return false;
 }
 
 std::uint64_t* batch::slot_of(note const& one)
@@ -123,16 +130,16 @@ bool batch::reads_hold()
         return true; // one copy of one row
     for (auto const& one : every)
         if (one.was_read && !is_whole(memory_, shard_of(one)))
-            return false;
+            return lost(one);
     for (auto const& one : every) {
         if (!one.was_read)
             continue;
         bool const there = one.rows.read(key_of(one), scratch_.data());
         if (there != one.was_there || (there && scratch_[0] != one.revision))
-            return false;
+            return lost(one);
         // A row that came and went meanwhile has left its trace.
         if (!there && shard_of(one).erasures.load(std::memory_order_acquire) != one.erasures)
-            return false;
+            return lost(one);
     }
     return true;
 }

@@ -90,6 +90,7 @@ class batch
     std::uint64_t* slot_of(note const& one);
     std::uint64_t* next_of(note const& one);
     shard_block& shard_of(note const& one) const;
+    bool lost(note const& one) const; // counts it: false
 
     // batch_commit.cpp
     result commit_once();

@@ -111,7 +111,7 @@ bool batch::find_places()
         one.is_there = one.place.cell != 0 && one.rows.is_there(slot);
         if (one.was_read &&
             (one.is_there != one.was_there || (one.is_there && slot[0] != one.revision)))
-            return false;
+            return lost(one);
     }
     return true;
 }

@@ -169,6 +169,11 @@ void repair(arena const& memory, std::uint32_t field, std::uint32_t shard)
         log_repair(memory, {field, shard}, 0, nullptr, false, began);
 }
 
+void count_conflict(arena const& memory, std::uint32_t field)
+{
+    shared_statistic(memory, conflict_word(field)).fetch_add(1, std::memory_order_relaxed);
+}
+
 robust_mutex& shard_lock::mutex() const
 {
     return memory_.shard(memory_.places().fields[field_], shard_).lock;
@@ -193,7 +198,12 @@ bool shard_lock::settle(lock_outcome outcome, std::chrono::milliseconds patience
 
 bool shard_lock::try_lock()
 {
-    return settle(mutex().lock(patience_), patience_);
+    auto outcome = mutex().try_lock();
+    if (outcome == lock_outcome::timed_out) {
+        count_conflict(memory_, field_);
+        outcome = mutex().lock(patience_);
+    }
+    return settle(outcome, patience_);
 }
 
 bool shard_lock::try_lock_once()

@@ -52,6 +52,9 @@ class shard_lock
 
 using shard_guard = boost::interprocess::scoped_lock<shard_lock>;
 
+// Counts that somebody else was faster with this field, for metrics.
+void count_conflict(arena const& memory, std::uint32_t field);
+
 // The repair itself; this thread holds the inherited lock of the shard.
 void repair(arena const& memory, std::uint32_t field, std::uint32_t shard);
 

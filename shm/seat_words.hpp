@@ -1,5 +1,6 @@
 // seat_words: what the master's lane of the statistics counts: how the workers of each seat have
-// ended; and how often a dead writer's work was repaired, which whoever repairs counts. Pure.
+// ended; how often a dead writer's work was repaired, which whoever repairs counts; and how often
+// writers of a field were in each other's way, which the one that was slower counts. Pure.
 #pragma once
 
 #include "statistics.hpp"
@@ -38,6 +39,14 @@ constexpr std::size_t repair_word(repair_kind kind)
 {
     return end_word(seats_max, worker_end::planned) + static_cast<std::size_t>(kind);
 }
-static_assert(repair_word(repair_kind::unlocked) < statistics_words);
+
+// By a field's index; fields past the first 95 share one. Several processes may add to one at a
+// time: who does has lost more by it than that costs.
+inline constexpr std::uint32_t conflict_fields = 95;
+constexpr std::size_t conflict_word(std::uint32_t field)
+{
+    return 800 + (field < conflict_fields ? field : conflict_fields);
+}
+static_assert(repair_word(repair_kind::unlocked) < conflict_word(0));
 
 } // namespace covey::shm

@@ -1,30 +1,18 @@
 // Clients and proxies as people have them, at a small scale: each talks to a cluster without an
 // error. Those that are not installed are left out, and said to be.
 #include "cluster.hpp"
+#include "proxies.hpp"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <netinet/in.h>
-#include <optional>
+#include "support/installed.hpp"
+#include "support/scratch_folder.hpp"
+
 #include <string>
-#include <sys/socket.h>
-#include <system_error>
-#include <unistd.h>
+#include <string_view>
+#include <vector>
 
 using namespace covey::test;
 
 namespace {
-
-std::optional<std::string> installed(std::string const& name)
-{
-    for (auto const* folder : {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"})
-        if (::access((folder + name).c_str(), X_OK) == 0)
-            return folder + name;
-    std::cout << name << " is not installed: left out\n";
-    return std::nullopt;
-}
 
 struct outcome
 {
@@ -44,52 +32,10 @@ bool says(outcome const& made, std::string_view text)
     return made.said.find(text) != std::string::npos;
 }
 
-class scratch
-{
-  public:
-    scratch()
-    {
-        char name[] = "/tmp/covey-clients-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        folder_ = name;
-    }
-    ~scratch() { std::filesystem::remove_all(folder_); }
-    std::string path(std::string const& name) const { return folder_ + "/" + name; }
-    std::string write(std::string const& name, std::string const& text) const
-    {
-        std::ofstream{path(name)} << text;
-        return path(name);
-    }
-
-  private:
-    std::string folder_;
-};
-
-// A port that nobody had a moment ago.
-std::uint16_t free_port()
-{
-    covey::handle const probe{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ::socklen_t size = sizeof address;
-    REQUIRE(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    return ntohs(address.sin_port);
-}
-
 // Requests through a proxy: over connections that it keeps to the workers.
-void ask_through(std::uint16_t port)
+void ask_through(proxy const& front)
 {
-    REQUIRE(wait_until([&] {
-        try {
-            static_cast<void>(http_client::to_port(port));
-            return true;
-        } catch (std::system_error const&) {
-            return false;
-        }
-    }));
-    auto client = http_client::to_port(port);
+    auto client = front.connect();
     for (int i = 0; i < 50; ++i) {
         auto const body = std::string(static_cast<std::size_t>(i) * 1000, 'x');
         auto const answer = ask(client, i % 2 == 0 ? "POST" : "PUT", "/a?b=c", body + "y");
@@ -100,7 +46,7 @@ void ask_through(std::uint16_t port)
                 "5\r\nhello\r\n0\r\n\r\n");
     CHECK(client.read().body == "hello");
     // What a proxy lets through of what is no request is refused behind it, and hides nothing.
-    auto smuggler = http_client::to_port(port);
+    auto smuggler = front.connect();
     smuggler.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n"
                   "Content-Length: 4\r\n\r\n0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: x\r\n\r\n");
     auto const status = smuggler.read().status;
@@ -116,9 +62,10 @@ TEST_CASE("curl is served: both ways, with and without a connection kept", "[clu
     if (!curl)
         return;
     cluster const it{ECHO, 2};
-    scratch const folder;
+    scratch_folder const folder;
     std::string const large(300'000, 'x');
-    auto const file = folder.write("large", large);
+    auto const file = folder / "large";
+    write_file(file, large);
     auto const url = "http://127.0.0.1:" + std::to_string(it.port) + "/";
     auto made = run(*curl, {"-sS", "--fail", "-d", "some bytes", url, "--next", "-sS", "--fail",
                             "-d", "others", url});
@@ -141,8 +88,8 @@ TEST_CASE("a cluster on a unix socket is served to curl", "[cluster][clients]")
     auto const curl = installed("curl");
     if (!curl)
         return;
-    scratch const folder;
-    auto const path = folder.path("web.sock");
+    scratch_folder const folder;
+    auto const path = folder / "web.sock";
     cluster const it{ECHO, 2, {"--listen", "unix:" + path}};
     auto const made = run(*curl, {"-sS", "--fail", "--unix-socket", path, "-d", "x", "http://a/b"});
     CHECK(made.said == "x");
@@ -181,8 +128,9 @@ TEST_CASE("Node's http and fetch are served over connections they keep", "[clust
     if (!node)
         return;
     cluster const it{ECHO, 2};
-    scratch const folder;
-    auto const script = folder.write("ask.js", R"(
+    scratch_folder const folder;
+    auto const script = folder / "ask.js";
+    write_file(script, R"(
 const http = require('http');
 const port = Number(process.argv[2]);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
@@ -217,46 +165,18 @@ const one = (body) => new Promise((done, failed) => {
 
 TEST_CASE("nginx in front keeps its connections and is served", "[cluster][clients]")
 {
-    auto const nginx = installed("nginx");
-    if (!nginx)
-        return;
     cluster const it{ECHO, 2};
-    scratch const folder;
-    auto const port = free_port();
-    auto const settings = folder.write(
-        "nginx.conf",
-        "daemon off; master_process off; pid " + folder.path("pid") +
-            ";\nerror_log stderr warn;\nevents { worker_connections 64; }\n"
-            "http {\n  access_log off; client_max_body_size 10m;\n"
-            "  client_body_temp_path " +
-            folder.path("body") + "; proxy_temp_path " + folder.path("proxy") +
-            "; fastcgi_temp_path " + folder.path("fastcgi") + "; uwsgi_temp_path " +
-            folder.path("uwsgi") + "; scgi_temp_path " + folder.path("scgi") +
-            ";\n  upstream workers { server 127.0.0.1:" + std::to_string(it.port) +
-            "; keepalive 4; }\n  server { listen 127.0.0.1:" + std::to_string(port) +
-            ";\n    location / { proxy_pass http://workers; proxy_http_version 1.1;\n"
-            "      proxy_set_header Connection \"\"; proxy_request_buffering off; } }\n}\n");
-    program const proxy{*nginx, {"-c", settings, "-p", folder.path("")}};
-    ask_through(port);
-    INFO(proxy.errors());
-    CHECK(proxy.errors().find("[error]") == std::string::npos);
+    auto const front = proxy::nginx(it.port, "proxy_request_buffering off;");
+    if (!front)
+        return;
+    ask_through(*front);
+    INFO(front->errors());
+    CHECK(front->errors().find("[error]") == std::string::npos);
 }
 
 TEST_CASE("haproxy in front keeps its connections and is served", "[cluster][clients]")
 {
-    auto const haproxy = installed("haproxy");
-    if (!haproxy)
-        return;
     cluster const it{ECHO, 2};
-    scratch const folder;
-    auto const port = free_port();
-    auto const settings = folder.write(
-        "haproxy.cfg",
-        "global\n  maxconn 64\ndefaults\n  mode http\n  timeout connect 30s\n  timeout client 30s\n"
-        "  timeout server 30s\n  http-reuse always\nfrontend in\n  bind 127.0.0.1:" +
-            std::to_string(port) +
-            "\n  default_backend workers\nbackend workers\n  server one 127.0.0.1:" +
-            std::to_string(it.port) + "\n");
-    program const proxy{*haproxy, {"-db", "-f", settings}};
-    ask_through(port);
+    if (auto const front = proxy::haproxy(it.port))
+        ask_through(*front);
 }

@@ -40,6 +40,42 @@ TEST_CASE("any worker's metrics are the cluster's, and a killed worker's counts 
         CHECK(after.value("covey_worker_up", {{"slot", slot}}) == 1);
 }
 
+TEST_CASE("what master and workers say to each other is counted, and what becomes of connections",
+          "[cluster][metrics]")
+{
+    cluster it{SANDBOX, 2, {"--dispatch", "round_robin"}};
+    auto clients = it.one_on_each(2);
+    auto const page = [&] { return exposition_reader{ask(clients[1], "GET", "/metrics").body}; };
+    auto const frames = [](exposition_reader const& from, auto const* way, auto const* type) {
+        return from.value("covey_ipc_frames_total", {{"dir", way}, {"type", type}});
+    };
+    auto const handed = [](exposition_reader const& from, auto const* result) {
+        return from.value("covey_fd_handoffs_total", {{"result", result}});
+    };
+    auto const before = page();
+    CHECK(frames(before, "from_worker", "hello") == 2);
+    CHECK(frames(before, "from_worker", "ready") == 2);
+    CHECK(frames(before, "to_worker", "welcome") == 2);
+    CHECK(frames(before, "to_worker", "connection") >= 2);
+    CHECK(frames(before, "from_worker", "accepted") >= 2);
+    CHECK(handed(before, "accepted") >= 2);
+    CHECK(before.sum("covey_ipc_bad_frames_total") == 0);
+
+    // A connection whose worker never comes round to it goes to the other one.
+    auto const victim = worker_of(ask(clients[0], "GET", "/healthz"));
+    ::kill(victim, SIGSTOP);
+    REQUIRE(wait_until([&] { return is_stopped(victim); }));
+    std::vector<http_client> more;
+    for (int i = 0; i != 2; ++i)
+        more.push_back(it.connect());
+    REQUIRE(wait_until([&] { return handed(page(), "accepted") > handed(before, "accepted"); }));
+    ::kill(victim, SIGKILL);
+    CHECK(wait_until([&] { return handed(page(), "returned") == 1; }));
+    for (auto& client : more)
+        CHECK(ask(client, "GET", "/greeting").status == 200);
+    CHECK(page().sum("covey_ipc_bad_frames_total") == 0);
+}
+
 TEST_CASE("workers write one access log, each line whole, and follow it where it is moved",
           "[cluster][access_log]")
 {

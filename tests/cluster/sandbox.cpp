@@ -1,6 +1,7 @@
 // sandbox: a program of covey with what no example needs: handlers that take their time, never end
 // or end their process, a flag of its own, a state as large and limits as many as the environment
-// says, workers that start as a file says (SANDBOX_START names it), a master that tells everybody
+// says, clients that may be slow for SANDBOX_PATIENCE milliseconds, workers that start as a file
+// says (SANDBOX_START names it), a master that tells everybody
 // what it is asked to, and each new worker a hundred numbers (SANDBOX_EARLY).
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -8,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <covey/covey.hpp>
+#include <covey/worker/http/streams.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -101,6 +103,24 @@ http::response crash(covey::worker<room>& worker, http::request const& asked)
     if (how == "throw")
         net::post(worker.get_executor(), [] { throw std::runtime_error{"on purpose"}; });
     return http::text("still here");
+}
+
+// More than any client's buffers hold.
+http::response endless()
+{
+    return http::streamed("text/plain", [](http::response_body& out) -> net::awaitable<void> {
+        std::string const piece(64 << 10, 'x');
+        for (int i = 0; i != 512; ++i)
+            co_await out.write(piece);
+    });
+}
+
+// How long clients may take over a head, a body or an answer.
+void be_patient(covey::worker<room>& worker, std::chrono::milliseconds patience)
+{
+    http::limits bounds;
+    bounds.head_timeout = bounds.body_timeout = bounds.write_timeout = patience;
+    worker.limit(bounds);
 }
 
 // Holds the lock from now on, as long as this worker lives.
@@ -216,6 +236,12 @@ int main(int argc, char** argv)
         start_as(start_word());
         if (char const* const limits = std::getenv("SANDBOX_LIMITS"))
             worker.limit_connections(limit_of(worker.seat(), limits));
+        if (char const* const ms = std::getenv("SANDBOX_PATIENCE"))
+            be_patient(worker, std::chrono::milliseconds{std::stoul(ms)});
+        worker.get("/endless", [](http::request const&) { return endless(); });
+        worker.post("/take", [](http::request const& asked) {
+            return http::text(std::to_string(asked.body().size()));
+        });
         worker.get("/limit", [&worker](http::request const& asked) { // ?most=
             worker.limit_connections(limit_of(0, asked.query("most").value_or("-1")));
             return http::text("ok");

@@ -37,4 +37,9 @@ inline std::string text_of(std::string const& path)
     return {std::istreambuf_iterator<char>{in}, {}};
 }
 
+inline void write_file(std::string const& path, std::string const& text)
+{
+    std::ofstream{path} << text;
+}
+
 } // namespace covey::test

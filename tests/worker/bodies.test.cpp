@@ -16,6 +16,7 @@ namespace net = boost::asio;
 using covey::test::http_server;
 using covey::test::wait_until;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 namespace {
 
@@ -394,6 +395,26 @@ TEST_CASE("a writer that fails cuts its response off", "[worker][bodies]")
     auto const all = client.read_to_end();
     CHECK(all.find("part") != all.npos);
     CHECK(!all.ends_with("0\r\n\r\n"));
+}
+
+TEST_CASE("a client that has gone before a coroutine has ever waited ends that coroutine alone",
+          "[worker][bodies]")
+{
+    world it;
+    auto other = it.server.connect();
+    for (std::string const& asked :
+         {"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"s,
+          post("/count", "Transfer-Encoding: chunked\r\n", "no chunk\r\n")}) {
+        CAPTURE(asked);
+        auto ends = covey::test::http_client::unix_pair();
+        ends.second.send(asked);
+        ends.second.close();
+        it.server.serve(std::move(ends.first));
+        other.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+        CHECK(other.read().body == "hello");
+        CHECK(wait_until([&] { return it.server.connections() == 1; }));
+    }
+    CHECK(it.told->cut == 2);
 }
 
 TEST_CASE("a server that goes in the middle of bodies leaves nothing", "[worker][bodies]")

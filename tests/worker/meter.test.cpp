@@ -165,8 +165,16 @@ TEST_CASE("what is refused before a handler is counted with its reason", "[worke
     CHECK(refused("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n") ==
           431);
     CHECK(refused("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n") == 413);
-    for (unsigned const code : {400, 413, 414, 431})
-        CHECK(counted(server, words::rejected + words::code_index(code)) == 1);
+    CHECK(counted(server, words::rejected_word(http::flaw::no_host)) == 1);
+    for (auto const met :
+         {http::limit::target_bytes, http::limit::head_bytes, http::limit::body_bytes})
+        CHECK(counted(server, words::rejected_word(met)) == 1);
+    std::set<std::size_t> all; // a word each
+    for (std::size_t at = 0; at != http::flaw_count; ++at)
+        all.insert(words::rejected_word(http::flaw{static_cast<std::uint8_t>(at)}));
+    for (std::size_t at = 0; at != http::limit_count; ++at)
+        all.insert(words::rejected_word(http::limit{static_cast<std::uint8_t>(at)}));
+    CHECK(all.size() == http::flaw_count + http::limit_count);
     CHECK(durations(server) == 0);
 }
 
@@ -190,5 +198,5 @@ TEST_CASE("a handler that is late is counted with the time that it has taken", "
     CHECK(answered(server, "GET", 503) == 1);
     CHECK(durations(server) == 1);
     CHECK(counted(server, words::duration_sum) >= 100'000'000);
-    CHECK(counted(server, words::rejected + words::code_index(503)) == 0);
+    CHECK(counted(server, words::rejected_word(http::limit::handler_time)) == 0);
 }

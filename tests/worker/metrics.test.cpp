@@ -5,15 +5,22 @@
 #include "support/test_segment.hpp"
 #include "support/wait_until.hpp"
 
+#include <boost/mp11/algorithm.hpp>
 #include <cmath>
+#include <covey/protocol/message_name.hpp>
+#include <covey/protocol/messages.hpp>
+#include <covey/shm/channel_words.hpp>
 #include <covey/shm/inspect.hpp>
 #include <covey/shm/seat_words.hpp>
+#include <covey/shm/transaction.hpp>
 #include <covey/worker/http/exposition.hpp>
 #include <covey/worker/http/meter.hpp>
 #include <covey/worker/http/metrics.hpp>
 #include <csignal>
+#include <set>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using covey::test::board;
@@ -175,6 +182,79 @@ TEST_CASE("the page tells how the state is: its version, its rows, its bytes, it
     exposition_reader const after{page_of(all.memory)};
     CHECK(after.sum("covey_state_recoveries_total") == 1);
     CHECK(after.value("covey_state_recoveries_total", {{"kind", "unlocked"}}) == 1);
+}
+
+TEST_CASE("a writer that waits for another one is counted by its field", "[worker][metrics]")
+{
+    cluster all{2};
+    auto const one = all.join(0);
+    auto const two = all.join(1);
+    auto const conflicts = [&] {
+        exposition_reader const page{page_of(all.memory)};
+        CHECK(page.value("covey_state_conflicts_total", {{"field", "scores"}}) ==
+              page.sum("covey_state_conflicts_total"));
+        return page.sum("covey_state_conflicts_total");
+    };
+    one->view.scores.put("a", 1);
+    two->view.scores.put("a", 2);
+    CHECK(conflicts() == 0);
+    std::thread other;
+    one->view.scores.update("a", [&](auto const& now) {
+        if (!other.joinable())
+            other = std::thread{[&] { two->view.scores.put("a", 3); }};
+        CHECK(wait_until([&] { return conflicts() == 1; }));
+        return now;
+    });
+    other.join();
+    CHECK(one->view.scores.get("a") == 3);
+
+    // And a transaction that begins anew, for what it has read is so no more.
+    int runs = 0;
+    auto const done = transact(one->view, [&](covey::transaction& tx) {
+        auto const now = tx.get(one->view.scores, "a");
+        if (++runs < 4)
+            two->view.scores.put("a", 10 * runs);
+        tx.put(one->view.scores, "a", now.value_or(0) + 1);
+    });
+    CHECK(done.committed());
+    CHECK(one->view.scores.get("a") == 31);
+    CHECK(conflicts() == 4);
+}
+
+TEST_CASE("every message between master and worker has a name and a word of its own",
+          "[worker][metrics]")
+{
+    using covey::shm::frame_way;
+    std::set<std::size_t> places;
+    std::set<std::string> names;
+    auto const look = [&](frame_way way) {
+        return [&places, &names, way]<class Message>(Message const&) {
+            auto const name = covey::protocol::message_name(Message::type);
+            CHECK_FALSE(name.empty());
+            names.emplace(name);
+            CHECK(places.insert(covey::shm::frame_word(way, Message::type)).second);
+        };
+    };
+    using covey::protocol::from_master;
+    using covey::protocol::from_worker;
+    boost::mp11::mp_for_each<from_master>(look(frame_way::to_worker));
+    boost::mp11::mp_for_each<from_worker>(look(frame_way::from_worker));
+    auto const both = std::variant_size_v<from_master> + std::variant_size_v<from_worker>;
+    CHECK(places.size() == both);
+    CHECK(names.size() == both - 2); // change and talk go both ways
+    CHECK(covey::protocol::message_name(0).empty());
+
+    cluster all{1};
+    for (auto const place : places)
+        covey::shm::count(covey::shm::statistics_of_master(all.memory)[place], 2);
+    exposition_reader const page{page_of(all.memory)};
+    CHECK(page.sum("covey_ipc_frames_total") == static_cast<double>(2 * both));
+    CHECK(page.value("covey_ipc_frames_total", {{"dir", "from_worker"}, {"type", "talk"}}) == 2);
+    CHECK(page.value("covey_ipc_frames_total", {{"dir", "to_worker"}, {"type", "welcome"}}) == 2);
+    CHECK(page.sum("covey_ipc_bad_frames_total") == 0);
+    CHECK(page.sum("covey_fd_handoffs_total") == 0);
+    CHECK(page.sum("covey_state_conflicts_total") == 0);
+    CHECK(page.sum("covey_state_recoveries_total") == 0);
 }
 
 TEST_CASE("a worker answers with the page where its program has mounted it", "[worker][metrics]")

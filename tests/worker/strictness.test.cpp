@@ -1,5 +1,6 @@
 // The table of what is no request (worker/http/strictness.hpp), held against a worker's server;
 // what a handler sees of what is one; and that a table can find something.
+#include <covey/worker/http/metric_words.hpp>
 #include <covey/worker/http/strictness.hpp>
 
 #include "support/catch.hpp"
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <string>
 #include <sys/socket.h>
@@ -14,6 +16,7 @@
 
 namespace http = covey::http;
 namespace strictness = covey::http::strictness;
+namespace words = covey::http::metric_words;
 using covey::test::http_server;
 
 namespace {
@@ -66,6 +69,109 @@ TEST_CASE("each row of the strictness table is answered as it says", "[worker][s
                      std::count(each.statuses.begin(), each.statuses.end(), strictness::answered)) +
                  (each.then == strictness::fate::kept ? 1 : 0);
     CHECK(server.load().requests == meant); // a handler has seen no other
+}
+
+TEST_CASE("a refused row of the strictness table is counted by what is wrong with it",
+          "[worker][strict][metrics]")
+{
+    // By a row's group and name, or by its group.
+    std::map<std::string, std::string> const reasons{
+        {"Host", "host"},
+        {"Host, none", "no_host"},
+        {"Host, two", "hosts"},
+        {"Host, two equal ones", "hosts"},
+        {"framing", "chunked"},
+        {"framing, gzip", "codings"},
+        {"framing, identity", "codings"},
+        {"framing, gzip, chunked", "codings"},
+        {"framing, chunked, gzip", "codings"},
+        {"framing, xchunked", "codings"},
+        {"framing, chunked and a length", "coded_length"},
+        {"framing, foreign and a length", "coded_length"},
+        {"framing, chunked after a length", "coded_length"},
+        {"framing, chunked in HTTP/1.0", "chunked_1_0"},
+        {"framing, chunked, folded", "folded"},
+        {"framing, chunked, a space before the colon", "field_name"},
+        {"framing, a vertical tab", "field_value"},
+        {"framing, two lengths", "lengths"},
+        {"framing, two equal lengths", "lengths"},
+        {"framing, a list of lengths", "length"},
+        {"framing, a signed length", "length"},
+        {"framing, a negative length", "length"},
+        {"framing, a length past 64 bits", "length"},
+        {"chunk", "chunk"},
+        {"chunk, 60 zeros", "chunk_size_digits"},
+        {"chunk, 60 zeros, later", "chunk_size_digits"},
+        {"chunk, 60 zeros, at last", "chunk_size_digits"},
+        {"chunk, a folded trailer", "folded"},
+        {"chunk, a trailer folded into a coding", "folded"},
+        {"chunk, a length in the trailer", "trailer"},
+        {"chunk, too many extensions", "chunk_extension_bytes"},
+        {"chunk, an extension without end", "chunk_extension_bytes"},
+        {"chunk, too many extensions in pieces", "chunk_extension_bytes"},
+        {"chunk, a trailer without end", "trailer_bytes"},
+        {"chunk, a trailer too large in fields", "trailer_bytes"},
+        {"request line", "request_line"},
+        {"request line, TLS", "bare_lf"},
+        {"request line, a bare LF after it", "bare_lf"},
+        {"request line, a method that is no token", "method"},
+        {"request line, * with GET", "target"},
+        {"request line, a target that is none", "target"},
+        {"request line, a fragment", "target"},
+        {"request line, a raw byte above 127", "target"},
+        {"request line, a bad escape", "target"},
+        {"request line, ftp", "target"},
+        {"request line, userinfo in the target", "target"},
+        {"request line, HTTP/1.2", "version"},
+        {"request line, HTTP/2.0", "version"},
+        {"request line, HTTP/2's preface", "version"},
+        {"request line, CONNECT", "connect"},
+        {"field", "field_name"},
+        {"field, folded by a space", "folded"},
+        {"field, folded by a tab", "folded"},
+        {"field, the first one folded", "folded"},
+        {"field, a bare LF", "bare_lf"},
+        {"field, an end by bare LF", "bare_lf"},
+        {"field, a bare CR", "field_value"},
+        {"field, NUL", "field_value"},
+        {"limit, a longer target", "target_bytes"},
+        {"limit, a target without end", "target_bytes"},
+        {"limit, a method without end", "method"},
+        {"limit, a field more", "fields"},
+        {"limit, a field too long", "head_bytes"},
+        {"limit, a field without end", "head_bytes"},
+        {"limit", "body_bytes"},
+        {"Expect", "expectation"},
+        {"Expect, a body that is refused", "body_bytes"},
+        {"sequence", "request_line"},
+        {"sequence, requests after a refusal", "no_host"},
+    };
+    http_server server{routes};
+    auto const told = [&] {
+        std::map<std::string, std::uint64_t> out;
+        for (std::size_t at = 0; at != http::flaw_count; ++at)
+            if (auto const count =
+                    server.counted(words::rejected_word(static_cast<http::flaw>(at))))
+                out.emplace(name(static_cast<http::flaw>(at)), count);
+        for (std::size_t at = 0; at != http::limit_count; ++at)
+            if (auto const count =
+                    server.counted(words::rejected_word(static_cast<http::limit>(at))))
+                out.emplace(name(static_cast<http::limit>(at)), count);
+        return out;
+    };
+    std::map<std::string, std::uint64_t> expected;
+    for (auto const& row : strictness::table()) {
+        if (std::all_of(row.statuses.begin(), row.statuses.end(),
+                        [](unsigned status) { return status == strictness::answered; }))
+            continue;
+        CAPTURE(row.group, row.name);
+        CHECK(strictness::failures(to(server), {row}) == std::vector<std::string>{});
+        auto const by_name = reasons.find(row.group + ", " + row.name);
+        ++expected[by_name == reasons.end() ? reasons.at(row.group) : by_name->second];
+        CHECK(told() == expected);
+        expected = told(); // one that is wrong is told once
+    }
+    CHECK(expected.size() > 25);
 }
 
 TEST_CASE("the strictness table follows other limits", "[worker][strict]")

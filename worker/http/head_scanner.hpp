@@ -5,7 +5,7 @@
 // It looks at every byte once, however small the pieces they come in, and keeps no pointer.
 #pragma once
 
-#include "limit_hits.hpp"
+#include "denial.hpp"
 #include "limits.hpp"
 
 #include <cstddef>

@@ -66,13 +66,4 @@ class limit_hits
     shm::word* words_ = own_.data();
 };
 
-// Why a request is not served: what it is answered with, and the limit that it met, if it was one.
-struct denial
-{
-    unsigned status = 0; // 0: it is served
-    limit met = limit::none;
-
-    explicit operator bool() const { return status != 0; }
-};
-
 } // namespace covey::http

@@ -42,10 +42,7 @@ class meter
     }
 
     // Refused before any handler saw it.
-    void rejected(unsigned status)
-    {
-        add(metric_words::rejected + metric_words::code_index(status));
-    }
+    void rejected(denial why) { add(metric_words::rejected_word(why)); }
 
     // For who counts on threads of its own, by locked additions.
     shm::word& log_dropped() { return words_[metric_words::log_dropped]; }

@@ -4,7 +4,7 @@
 // reloads: new words take free places, and no word gets another meaning. Pure.
 #pragma once
 
-#include "limit_hits.hpp"
+#include "denial.hpp"
 
 #include <array>
 #include <bit>
@@ -57,7 +57,7 @@ constexpr std::size_t duration_bucket(std::uint64_t nanoseconds)
     return at + (at != duration_bounds.size() && nanoseconds > duration_bounds[at] ? 1 : 0);
 }
 
-// ---- requests answered: a word for each method and code; rejected: one for each code ----
+// ---- requests answered: a word for each method and code ----
 
 inline constexpr std::array<std::string_view, 8> methods{"other", "GET",    "HEAD",  "POST",
                                                          "PUT",   "DELETE", "PATCH", "OPTIONS"};
@@ -72,7 +72,6 @@ inline constexpr std::array<std::uint16_t, 64> codes{
     414, 415, 416, 417, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, //
     500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511};
 
-inline constexpr std::size_t rejected = 32;
 inline constexpr std::size_t requests = 128;
 
 namespace detail {
@@ -115,8 +114,27 @@ constexpr std::size_t request_word(std::size_t method, std::size_t code)
 
 inline constexpr std::size_t limits = 96; // up to 127
 
-static_assert(durations + duration_buckets <= rejected && rejected + codes.size() <= limits);
+// ---- requests refused, by the limit or the flaw; 32 to 95 once counted them by their codes ----
+
+inline constexpr std::size_t rejected_for_limits = 640; // up to 671
+inline constexpr std::size_t rejected_for_flaws = 672;  // up to 735
+
+constexpr std::size_t rejected_word(limit met)
+{
+    return rejected_for_limits + static_cast<std::size_t>(met);
+}
+constexpr std::size_t rejected_word(flaw what)
+{
+    return rejected_for_flaws + static_cast<std::size_t>(what);
+}
+constexpr std::size_t rejected_word(denial why)
+{
+    return why.met == limit::none ? rejected_word(why.what) : rejected_word(why.met);
+}
+
+static_assert(durations + duration_buckets <= 32);
 static_assert(limits + limit_count <= requests);
-static_assert(request_word(methods.size() - 1, codes.size() - 1) < 1024);
+static_assert(request_word(methods.size() - 1, codes.size() - 1) < rejected_for_limits);
+static_assert(limit_count < rejected_for_flaws - rejected_for_limits && flaw_count < 64);
 
 } // namespace covey::http::metric_words

@@ -4,7 +4,9 @@
 #include "metric_words.hpp"
 
 #include <algorithm>
+#include <covey/protocol/message_name.hpp>
 #include <covey/shm/arena.hpp>
+#include <covey/shm/channel_words.hpp>
 #include <covey/shm/inspect.hpp>
 #include <covey/shm/seat_words.hpp>
 #include <covey/worker/process_facts.hpp>
@@ -26,19 +28,6 @@ struct seat_facts
     std::optional<process_facts> process{};
 };
 
-// "Content Too Large" is content_too_large.
-std::string slug_of(unsigned code)
-{
-    if (code < 100)
-        return std::to_string(code) + "xx";
-    std::string out{reason(code)};
-    for (auto& byte : out) {
-        bool const letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-        byte = letter ? static_cast<char>(byte | 0x20) : '_';
-    }
-    return out;
-}
-
 class page
 {
   public:
@@ -55,6 +44,7 @@ class page
         write_connections();
         write_trouble();
         write_workers();
+        write_channels();
         write_state();
         write_processes();
         out_.family("covey_build_info", "gauge", "The library that this worker is built with.");
@@ -71,15 +61,21 @@ class page
     void write_durations();
     void write_connections();
     void write_trouble();
+    template <class Reason>
+    void write_rejected(std::size_t count);
     void write_workers();
+    void write_channels();
     void write_state();
     void write_processes();
 
     std::uint64_t sum(std::size_t number) const { return shm::statistics_sum(memory_, number); }
+    std::uint64_t by_master(std::size_t number) const
+    {
+        return shm::statistics_by_master(memory_, number);
+    }
     std::uint64_t ends(std::uint32_t seat, std::size_t how) const
     {
-        return shm::statistics_by_master(memory_,
-                                         shm::end_word(seat, static_cast<shm::worker_end>(how)));
+        return by_master(shm::end_word(seat, static_cast<shm::worker_end>(how)));
     }
     // A sample of each seat that `value` says something of.
     template <class Value>
@@ -175,10 +171,10 @@ void page::write_connections()
 void page::write_trouble()
 {
     out_.family("covey_http_rejected_total", "counter",
-                "Requests refused before any handler saw them, by the response's code.");
-    for (std::size_t at = 0; at != words::codes.size(); ++at)
-        if (auto const count = sum(words::rejected + at))
-            out_.sample({{"reason", slug_of(words::codes[at])}}, count);
+                "Requests refused before any handler saw them, by the limit that they met or by "
+                "what is wrong with them.");
+    write_rejected<limit>(limit_count);
+    write_rejected<flaw>(flaw_count);
     out_.family("covey_limit_hits_total", "counter", "How often clients have met a limit.");
     for (std::size_t at = 0; at != limit_count; ++at)
         out_.sample({{"limit", name(static_cast<limit>(at))}}, sum(words::limits + at));
@@ -186,6 +182,16 @@ void page::write_trouble()
                 "Lines of logs that their reader, or a full disk, did not take.");
     out_.sample({{"log", "error"}}, sum(words::log_dropped));
     out_.sample({{"log", "access"}}, sum(words::access_log_dropped));
+}
+
+template <class Reason>
+void page::write_rejected(std::size_t count)
+{
+    for (std::size_t at = 0; at != count; ++at) {
+        auto const why = static_cast<Reason>(at);
+        if (auto const met = sum(words::rejected_word(why)))
+            out_.sample({{"reason", name(why)}}, met);
+    }
 }
 
 void page::write_workers()
@@ -203,6 +209,30 @@ void page::write_workers()
     out_.sample({}, std::uint64_t{generation_});
 }
 
+void page::write_channels()
+{
+    out_.family("covey_ipc_frames_total", "counter",
+                "Messages between the master and its workers, by their names.");
+    for (std::size_t way = 0; way != shm::frame_way_names.size(); ++way)
+        for (auto const first : shm::first_frame_types)
+            for (std::uint16_t type = first; type != first + 16; ++type) {
+                auto const count =
+                    by_master(shm::frame_word(static_cast<shm::frame_way>(way), type));
+                if (auto const name = protocol::message_name(type); count != 0 && !name.empty())
+                    out_.sample({{"dir", shm::frame_way_names[way]}, {"type", name}}, count);
+            }
+    out_.family("covey_ipc_bad_frames_total", "counter",
+                "What workers said that ended their channels.");
+    for (std::size_t what = 0; what != shm::bad_frame_names.size(); ++what)
+        out_.sample({{"reason", shm::bad_frame_names[what]}},
+                    by_master(shm::bad_frame_word(static_cast<shm::bad_frame>(what))));
+    out_.family("covey_fd_handoffs_total", "counter",
+                "Connections that the master has passed to a worker, by what became of them.");
+    for (std::size_t how = 0; how != shm::handoff_names.size(); ++how)
+        out_.sample({{"result", shm::handoff_names[how]}},
+                    by_master(shm::handoff_word(static_cast<shm::handoff>(how))));
+}
+
 void page::write_state()
 {
     out_.family("covey_state_version", "gauge", "The revision of the newest change of the state.");
@@ -217,9 +247,15 @@ void page::write_state()
                 "freed with no write under way.");
     for (std::size_t kind = 0; kind != shm::repair_kind_names.size(); ++kind)
         out_.sample({{"kind", shm::repair_kind_names[kind]}},
-                    shm::statistics_by_master(
-                        memory_, shm::repair_word(static_cast<shm::repair_kind>(kind))));
+                    by_master(shm::repair_word(static_cast<shm::repair_kind>(kind))));
     auto const fields = seen_.fields();
+    out_.family("covey_state_conflicts_total", "counter",
+                "Writes that waited for a lock that another process held, and transactions that "
+                "began anew for another had changed what they read.");
+    for (std::uint32_t at = 0; at != fields.size() && at != shm::conflict_fields; ++at)
+        out_.sample({{"field", fields[at].name}}, by_master(shm::conflict_word(at)));
+    if (fields.size() > shm::conflict_fields)
+        out_.sample({{"field", "others"}}, by_master(shm::conflict_word(shm::conflict_fields)));
     out_.family("covey_state_rows", "gauge", "Rows or items of a field.");
     for (auto const& field : fields)
         if (has_rows(field.kind))

@@ -50,8 +50,37 @@ class parser final : public beast::http::basic_parser<true>
                                          : static_cast<std::size_t>(fed_ + used - size_line_end_);
     }
 
+    // Of the same one: a field of its trailer goes on in another line, which Beast lets pass.
+    bool has_folded_trailer(std::size_t used) const
+    {
+        auto const bytes = trailer_bytes(used);
+        if (bytes <= 2)
+            return false;
+        std::string_view const all{size_line_end_, bytes};
+        return all.find("\n ") != all.npos || all.find("\n\t") != all.npos;
+    }
+
     // Why the last error, when it was this class's; nothing when it was Beast's.
     denial refusal() const { return refusal_; }
+    // What Beast's error is about, in a head.
+    flaw flaw_of_head(error_code failed) const
+    {
+        using error = beast::http::error;
+        bool const coded = facts_.codings.has_value();
+        if (failed == error::bad_method)
+            return flaw::method;
+        if (failed == error::bad_target)
+            return flaw::target;
+        if (failed == error::bad_field)
+            return flaw::field_name;
+        if (failed == error::multiple_content_length)
+            return flaw::lengths;
+        if (failed == error::bad_content_length)
+            return coded ? flaw::coded_length : flaw::length;
+        if (failed == error::bad_transfer_encoding)
+            return facts_.content_lengths > 0 ? flaw::coded_length : flaw::chunked;
+        return flaw::field_value;
+    }
     bool wants_continue() const { return wants_continue_; }
     bool keeps_alive() const { return keeps_alive_; }
     bool is_http_1_0() const { return facts_.minor_version == 0; }
@@ -121,8 +150,8 @@ class parser final : public beast::http::basic_parser<true>
             facts_.expect = into_.fields[expect_].second;
         auto const verdict = judge(facts_, into_);
         wants_continue_ = verdict.wants_continue;
-        if (verdict.refusal != 0)
-            refuse({verdict.refusal}, failed);
+        if (verdict.refusal)
+            refuse(verdict.refusal, failed);
     }
 
     // Into strings that earlier requests have left, so that a connection which goes on asking for
@@ -236,7 +265,7 @@ request_reader::progress request_reader::core::read_head(std::string_view& bytes
     if (failed && failed != beast::http::error::need_more)
         return refuse(meaning_of(failed));
     if (!reading->is_header_done() || used != end)
-        return refuse({400}); // two readings of where the head ends
+        return refuse({400, flaw::bare_lf}); // two readings of where the head ends
     bytes.remove_prefix(end);
     return reading->is_done() ? progress::complete : progress::head;
 }
@@ -249,6 +278,8 @@ request_reader::progress request_reader::core::read_body(std::string_view& bytes
         return refuse(meaning_of(failed));
     if (reading->is_done() && reading->trailer_bytes(used) > bounds.trailer_bytes_max + 2)
         return refuse({431, limit::trailer_bytes});
+    if (reading->is_done() && reading->has_folded_trailer(used))
+        return refuse({400, flaw::folded});
     bytes.remove_prefix(used);
     if (reading->is_done())
         return progress::complete;
@@ -268,9 +299,16 @@ denial request_reader::core::meaning_of(error_code failed) const
 {
     if (reading->refusal())
         return reading->refusal();
-    if (failed == beast::http::error::header_limit)
+    using error = beast::http::error;
+    if (failed == error::header_limit)
         return {431, limit::head_bytes};
-    return {failed == beast::http::error::bad_version ? 505u : 400u};
+    if (failed == error::bad_version)
+        return {505, flaw::version};
+    if (reading->is_header_done())
+        return {400, failed == error::bad_chunk || failed == error::bad_chunk_extension
+                         ? flaw::chunk
+                         : flaw::trailer};
+    return {400, reading->flaw_of_head(failed)};
 }
 
 request_reader::request_reader(limits const& bounds)

@@ -4,7 +4,7 @@
 // whole and judged when it is handed out: nothing of a refused one reaches a handler.
 #pragma once
 
-#include "limit_hits.hpp"
+#include "denial.hpp"
 #include "limits.hpp"
 #include "message.hpp"
 

@@ -6,6 +6,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <covey/protocol/log.hpp>
 #include <utility>
 
@@ -193,7 +194,18 @@ void session::abandon_handler()
     owner_.request_ends();
     if (incoming_)
         incoming_->cut();
-    stop_handler_.emit(net::cancellation_type::terminal);
+    stop_coroutine();
+}
+
+// In a turn of its own, for it may be the coroutine that has come here: of one that is cancelled
+// before it has ever waited Asio lets an exception out into the loop, for co_spawn itself waits
+// once more before it tells of its end (Boost 1.81, co_spawn_entry_point). No other is begun any
+// more.
+void session::stop_coroutine()
+{
+    net::post(owner_.loop(), [self = shared_from_this()] {
+        self->stop_handler_.emit(net::cancellation_type::terminal);
+    });
 }
 
 // ---- answers ------------------------------------------------------------------------------------
@@ -250,7 +262,7 @@ void session::refuse(denial why)
     frame.keep_alive = false;
     frame.head_only = reader_.get().method_name == "HEAD";
     append(out_, made, frame, owner_.date());
-    tell_of_refusal(why.status, frame.head_only ? 0 : made.body.size());
+    tell_of_refusal(why, frame.head_only ? 0 : made.body.size());
     if (std::exchange(phase_, phase::closing) == phase::answering)
         abandon_handler();
 }
@@ -366,7 +378,7 @@ void session::close()
         abandon_handler();
     if (before == phase::sending) {
         outgoing_->cut();
-        stop_handler_.emit(net::cancellation_type::terminal);
+        stop_coroutine();
     }
     owner_.closed(self);
 }

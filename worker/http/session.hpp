@@ -64,12 +64,13 @@ class session : public std::enable_shared_from_this<session>
     template <class Start>
     void await_handler(Start start);
     void abandon_handler();
+    void stop_coroutine();
     void handler_done(std::exception_ptr failed, response made);
     void respond(response&& made);
     void give_up_handler();
     void refuse(denial why);
     void tell_of(unsigned status, std::size_t bytes);
-    void tell_of_refusal(unsigned status, std::size_t bytes);
+    void tell_of_refusal(denial why, std::size_t bytes);
     void log_access(unsigned status, std::size_t bytes, std::chrono::nanoseconds took);
     void begin_streaming(response made);
     void begin_sending(response made, bool chunked);

@@ -19,14 +19,14 @@ void session::tell_of(unsigned status, std::size_t bytes)
 }
 
 // To what no handler has seen, or instead of a handler that is late.
-void session::tell_of_refusal(unsigned status, std::size_t bytes)
+void session::tell_of_refusal(denial why, std::size_t bytes)
 {
     if (phase_ == phase::answering)
-        return tell_of(status, bytes);
-    owner_.counts().answered(reader_.get().method_name, status);
-    owner_.counts().rejected(status);
+        return tell_of(why.status, bytes);
+    owner_.counts().answered(reader_.get().method_name, why.status);
+    owner_.counts().rejected(why);
     if (owner_.access() != nullptr)
-        log_access(status, bytes, {});
+        log_access(why.status, bytes, {});
 }
 
 void session::log_access(unsigned status, std::size_t bytes, std::chrono::nanoseconds took)

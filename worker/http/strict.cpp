@@ -14,6 +14,8 @@ namespace urls = boost::urls;
 
 namespace {
 
+constexpr denial no_target{400, flaw::target};
+
 bool is_token(std::string_view text)
 {
     return !text.empty() && token_bytes.has_all(text);
@@ -57,7 +59,7 @@ bool equals(std::string_view left, std::string_view right)
 }
 
 // RFC 9112 6.1: only "chunked", once, is ours; another coding is 501, anything else 400.
-unsigned judge_codings(std::string_view list)
+denial judge_codings(std::string_view list)
 {
     bool foreign = false;
     unsigned chunked = 0;
@@ -68,27 +70,30 @@ unsigned judge_codings(std::string_view list)
         if (more)
             list.remove_prefix(comma + 1);
         if (!is_token(coding))
-            return 400;
+            return {400, flaw::chunked};
         if (equals(coding, "chunked"))
             ++chunked;
         else
             foreign = true;
     }
     if (foreign)
-        return 501;
-    return chunked == 1 ? 0 : 400;
+        return {501, flaw::codings};
+    return chunked == 1 ? denial{} : denial{400, flaw::chunked};
 }
 
-unsigned judge_framing(head_facts const& facts)
+denial judge_framing(head_facts const& facts)
 {
     // Beast takes "3, 3" for 3; somebody on the way may not.
-    if (facts.content_lengths > 1 ||
-        facts.content_length.find_first_not_of("0123456789") != std::string_view::npos)
-        return 400;
+    if (facts.content_lengths > 1)
+        return {400, flaw::lengths};
+    if (facts.content_length.find_first_not_of("0123456789") != std::string_view::npos)
+        return {400, flaw::length};
     if (!facts.codings)
-        return 0;
-    if (facts.minor_version == 0 || facts.content_lengths > 0)
-        return 400;
+        return {};
+    if (facts.minor_version == 0)
+        return {400, flaw::chunked_1_0};
+    if (facts.content_lengths > 0)
+        return {400, flaw::coded_length};
     return judge_codings(*facts.codings);
 }
 
@@ -102,21 +107,23 @@ bool is_authority(std::string_view text)
            text.find(',') == text.npos;
 }
 
-unsigned judge_host(head_facts const& facts)
+denial judge_host(head_facts const& facts)
 {
-    if (facts.hosts > 1 || (facts.hosts == 0 && facts.minor_version > 0))
-        return 400;
-    return facts.hosts == 0 || is_authority(facts.host) ? 0 : 400;
+    if (facts.hosts > 1)
+        return {400, flaw::hosts};
+    if (facts.hosts == 0)
+        return facts.minor_version > 0 ? denial{400, flaw::no_host} : denial{};
+    return is_authority(facts.host) ? denial{} : denial{400, flaw::host};
 }
 
-unsigned take_absolute(urls::url_view const& target, request& head)
+denial take_absolute(urls::url_view const& target, request& head)
 {
     if (target.scheme_id() != urls::scheme::http && target.scheme_id() != urls::scheme::https)
-        return 400;
+        return no_target;
     std::string const authority{target.encoded_authority().data(),
                                 target.encoded_authority().size()};
     if (!is_authority(authority))
-        return 400;
+        return no_target;
     auto const resource = target.encoded_resource();
     std::string origin{resource.data(), resource.size()};
     if (!origin.starts_with('/'))
@@ -125,25 +132,25 @@ unsigned take_absolute(urls::url_view const& target, request& head)
     for (auto& [name, value] : head.fields)
         if (equals(name, "Host")) {
             value = authority;
-            return 0;
+            return {};
         }
     head.fields.emplace_back("Host", authority); // HTTP/1.0 may come without
-    return 0;
+    return {};
 }
 
-unsigned judge_target(request& head)
+denial judge_target(request& head)
 {
     if (head.method_name == "CONNECT")
-        return 501;
+        return {501, flaw::connect};
     if (is_plain_origin(head.target_text))
-        return 0;
+        return {};
     boost::core::string_view const target{head.target_text};
     if (target.starts_with('/'))
-        return urls::parse_origin_form(target) ? 0 : 400;
+        return urls::parse_origin_form(target) ? denial{} : no_target;
     if (target == "*")
-        return head.method_name == "OPTIONS" ? 0 : 400;
+        return head.method_name == "OPTIONS" ? denial{} : no_target;
     auto const absolute = urls::parse_absolute_uri(target);
-    return absolute ? take_absolute(*absolute, head) : 400;
+    return absolute ? take_absolute(*absolute, head) : no_target;
 }
 
 } // namespace
@@ -151,15 +158,15 @@ unsigned judge_target(request& head)
 head_verdict judge(head_facts const& facts, request& head)
 {
     head_verdict verdict;
-    for (unsigned const refusal : {judge_framing(facts), judge_host(facts), judge_target(head)})
-        if (refusal != 0) {
+    for (auto const refusal : {judge_framing(facts), judge_host(facts), judge_target(head)})
+        if (refusal) {
             verdict.refusal = refusal;
             return verdict;
         }
     if (facts.expectations > 0 && facts.minor_version > 0) { // HTTP/1.0 knows no Expect
         verdict.wants_continue = facts.expectations == 1 && equals(facts.expect, "100-continue");
         if (!verdict.wants_continue)
-            verdict.refusal = 417;
+            verdict.refusal = {417, flaw::expectation};
     }
     return verdict;
 }

@@ -4,6 +4,7 @@
 // whatever could be read in two ways is refused, and the connection with it.
 #pragma once
 
+#include "denial.hpp"
 #include "message.hpp"
 
 #include <optional>
@@ -26,7 +27,7 @@ struct head_facts
 
 struct head_verdict
 {
-    unsigned refusal = 0;        // the status to answer with; 0: the request is one
+    denial refusal;              // none: the request is one
     bool wants_continue = false; // Expect: 100-continue
 };
 

@@ -146,6 +146,9 @@ void add_chunks(rows to, limits const& bounds)
              {"a size with a sign", "+3\r\nabc\r\n" + last},
              {"no CRLF after the data", "3\r\nabcd\r\n" + last},
              {"a bare LF", "3\nabc\r\n" + last},
+             {"a folded trailer", "1\r\na\r\n0\r\nDigest: x\r\n y\r\n\r\n"},
+             {"a trailer folded into a coding",
+              "0\r\nA: x\r\n\tTransfer-Encoding: chunked\r\n\r\n"},
              {"a length in the trailer", "1\r\na\r\n0\r\nContent-Length: 5\r\n\r\n"},
          })
         to.refused(name, 400, to.chunked(body));
