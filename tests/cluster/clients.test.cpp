@@ -13,6 +13,8 @@
 #include <system_error>
 #include <unistd.h>
 
+namespace clients_test {
+
 using namespace covey::test;
 
 namespace {
@@ -260,3 +262,5 @@ TEST_CASE("haproxy in front keeps its connections and is served", "[cluster][cli
     program const proxy{*haproxy, {"-db", "-f", settings}};
     ask_through(port);
 }
+
+} // namespace clients_test

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace limits_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::test::http_client;
@@ -226,3 +228,5 @@ TEST_CASE("every limit has a name of its own", "[worker][limits]")
     CHECK(names.size() == http::limit_count + 1);
     CHECK(names.contains("none"));
 }
+
+} // namespace limits_test

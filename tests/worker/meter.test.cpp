@@ -12,6 +12,8 @@
 #include <set>
 #include <string>
 
+namespace meter_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 namespace words = covey::http::metric_words;
@@ -192,3 +194,5 @@ TEST_CASE("a handler that is late is counted with the time that it has taken", "
     CHECK(counted(server, words::duration_sum) >= 50'000'000);
     CHECK(counted(server, words::rejected + words::code_index(503)) == 0);
 }
+
+} // namespace meter_test
