@@ -1,5 +1,6 @@
 #include "harness_load.hpp"
 
+#include "harness_fail.hpp"
 #include "harness_notes.hpp"
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <system_error>
 #include <thread>
 
 namespace covey::bench {
@@ -25,11 +25,6 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto patience = 5s; // with one connection
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 sockaddr_in loopback(std::uint16_t port)
 {

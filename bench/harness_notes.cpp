@@ -1,20 +1,15 @@
 #include "harness_notes.hpp"
 
-#include <cerrno>
+#include "harness_fail.hpp"
+
 #include <cstddef>
 #include <fcntl.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 namespace covey::bench {
 
 namespace {
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 void write_all(handle const& to, std::vector<std::int64_t> const& words)
 {

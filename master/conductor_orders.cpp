@@ -1,6 +1,7 @@
 // How the conductor carries out each order.
 #include "conductor.hpp"
 
+#include "first_line.hpp"
 #include "resident_memory.hpp"
 
 #include <algorithm>
@@ -57,11 +58,6 @@ event_kind as_event(fact what)
 std::string_view name_of(std::string const& variable)
 {
     return std::string_view{variable}.substr(0, variable.find('='));
-}
-
-std::string first_line(std::string const& text)
-{
-    return text.substr(0, text.find('\n'));
 }
 
 } // namespace

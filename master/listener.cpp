@@ -25,7 +25,7 @@ namespace covey::supervision {
 
 namespace {
 
-[[noreturn]] void fail(std::string const& address, int code)
+[[noreturn]] void cannot_listen(std::string const& address, int code)
 {
     char const* advice = "choose another --listen";
     if (code == EADDRINUSE)
@@ -83,7 +83,7 @@ handle make_socket(std::string const& text, int family)
 {
     handle made{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!made.is_open())
-        fail(text, errno);
+        cannot_listen(text, errno);
     return made;
 }
 
@@ -108,19 +108,19 @@ handle bind_tcp(std::string const& text, endpoint& bound, bool group, bool first
     if (group && !first)
         set(made, SOL_SOCKET, SO_REUSEPORT);
     if (::bind(made.get(), bound.generic(), bound.bytes) != 0)
-        fail(text, errno);
+        cannot_listen(text, errno);
     if (group && first)
         set(made, SOL_SOCKET, SO_REUSEPORT);
     bound.bytes = sizeof bound.storage;
     if (::getsockname(made.get(), bound.generic(), &bound.bytes) != 0)
-        fail(text, errno);
+        cannot_listen(text, errno);
     return made;
 }
 
 void listen_on(std::string const& text, handle const& socket)
 {
     if (::listen(socket.get(), backlog) != 0)
-        fail(text, errno);
+        cannot_listen(text, errno);
 }
 
 bool is_listening(handle const& socket)

@@ -1,6 +1,8 @@
 // What follows from what happened: the one way out, giving up, and what may be started now.
 #include "supervisor.hpp"
 
+#include "first_line.hpp"
+
 #include <algorithm>
 #include <covey/protocol/version.hpp>
 #include <fmt/format.h>
@@ -12,11 +14,6 @@ using namespace std::chrono_literals;
 using protocol::worker_exit::fatal;
 
 namespace {
-
-std::string first_line(std::string const& text)
-{
-    return text.substr(0, text.find('\n'));
-}
 
 bool says_never_again(life const& one)
 {

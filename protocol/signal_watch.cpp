@@ -19,7 +19,7 @@ static_assert(bits::is_always_lock_free && number_of_process::is_always_lock_fre
 bits came{0};                 // signal n is bit n - 1
 std::atomic<int> bell{-1};    // what a handler writes to
 std::atomic<int> handlers{0}; // that may be using it
-number_of_process listening{0};
+number_of_process listening_process{0};
 
 constexpr std::uint64_t bit_of(int number)
 {
@@ -33,7 +33,7 @@ extern "C" {
 static void note_signal(int number)
 {
     int const kept = errno;
-    if (::getpid() != listening.load()) {
+    if (::getpid() != listening_process.load()) {
         // The child of a bare fork has inherited this: there the signal does what it always does.
         ::signal(number, SIG_DFL);
         ::raise(number);
@@ -62,7 +62,7 @@ signal_watch::signal_watch(net::any_io_executor const& executor, std::span<int c
     // Nothing fails from here on.
     came = 0;
     bell = bell_.get();
-    listening = ::getpid();
+    listening_process = ::getpid();
     sigset_t all;
     ::sigemptyset(&all);
     struct sigaction note

@@ -16,7 +16,7 @@ namespace covey::shm {
 
 namespace {
 
-constexpr int rounds_max = 16; // of making room, while others take it
+constexpr int makings_max = 16; // of making room, while others take it
 
 bool is_next_of(std::uint64_t link_word, std::uint64_t cell)
 {
@@ -94,7 +94,7 @@ batch::result batch::commit()
 {
     std::uint32_t evicted = 0;
     auto done = commit_once();
-    for (int round = 0; done.how == verdict::full && round != rounds_max; ++round) {
+    for (int round = 0; done.how == verdict::full && round != makings_max; ++round) {
         if (!full_->make_room(scratch_.data(), evicted))
             break;
         done = commit_once();

@@ -11,15 +11,6 @@
 
 namespace covey::shm {
 
-namespace {
-
-constexpr int rounds_max = 16; // lost to faster writers
-
-// Chains are of 1.25 cells on average, and the hash is keyed: one of so many is a ring of links.
-constexpr std::uint64_t chain_cells_max = 1024;
-
-} // namespace
-
 cell_reader::cell_reader(arena const& memory, field_plan const& field)
     : memory_{memory}
     , field_{field}

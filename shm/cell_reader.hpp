@@ -16,6 +16,9 @@
 
 namespace covey::shm {
 
+// Chains are of 1.25 cells on average, and the hash is keyed: one of so many is a ring of links.
+inline constexpr std::uint64_t chain_cells_max = 1024;
+
 enum class read_result { found, missing, busy };
 
 class cell_reader
@@ -41,6 +44,8 @@ class cell_reader
     std::uint64_t expiry_in(std::uint64_t const* slot) const;
 
   private:
+    static constexpr int rounds_max = 16; // lost to faster writers
+
     struct chain
     {
         std::vector<std::uint64_t> slots;

@@ -113,7 +113,6 @@ void operation::disarm()
 
 intent_copy read_intent(intent const& shared)
 {
-    auto const relaxed = std::memory_order_relaxed;
     return {.kind = static_cast<intent_kind>(shared.kind.load(relaxed)),
             .field = shared.field.load(relaxed),
             .shard = shared.shard.load(relaxed),

@@ -14,8 +14,6 @@ namespace shm {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 // It was rung, or is at work, and nothing has come of it. One that sleeps is rung and has its time.
 bool stands(relay_block const& relay)
 {

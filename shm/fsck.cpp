@@ -50,8 +50,6 @@ namespace shm {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 // A lock or a leadership whose holder cannot be.
 void check_holder(arena const& memory, field_plan const& field, fsck_notes& notes)
 {

@@ -14,9 +14,7 @@ namespace covey::shm {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
-constexpr std::uint64_t chain_cells_max = 1024; // no chain is longer, but a ring of links
-constexpr int rounds_max = 8; // lost to writers, before a place is left to the next look
+constexpr int looks_max = 8; // lost to writers, before a place is left to the next look
 
 cell_head& head_of(arena const& memory, field_plan const& field, std::uint64_t number)
 {
@@ -42,7 +40,7 @@ class chain_check
     void run()
     {
         for (std::uint32_t shard = 0; shard != field_.shard_count; ++shard)
-            notes_.settle(rounds_max, [&] { return check_shard(shard); });
+            notes_.settle(looks_max, [&] { return check_shard(shard); });
         for (std::uint64_t cell = 0; cell != field_.capacity && !notes_.is_full(); ++cell)
             if (linked_[cell] == 0)
                 check_free(cell);
@@ -316,7 +314,7 @@ void check_rows(arena const& memory, field_plan const& field, row_type const* ke
 void check_items(arena const& memory, field_plan const& field, row_type const* row,
                  fsck_notes& notes)
 {
-    notes.settle(rounds_max, [&] { return item_check{memory, field, row, notes}.run(); });
+    notes.settle(looks_max, [&] { return item_check{memory, field, row, notes}.run(); });
 }
 
 void check_lanes(arena const& memory, field_plan const& field, row_type const* row,

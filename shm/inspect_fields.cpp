@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t deliveries_mask = 0xffff'ffff'ffff; // of a lease word (fifo.cpp)
 
-row_value extreme(shm::arena const& memory, shm::field_plan const& field)
+row_value extreme_in(shm::arena const& memory, shm::field_plan const& field)
 {
     auto const found = shm::greatest_of(memory, field);
     return found == 0 ? row_value{} : row_value{shm::number_of_extreme(field.kind, found)};
@@ -41,7 +41,7 @@ row_value percentiles(histogram_snapshot const& all)
     return {std::move(out)};
 }
 
-row_value rate(std::uint64_t earned)
+row_value rate_of(std::uint64_t earned)
 {
     auto const now = std::chrono::steady_clock::now().time_since_epoch().count();
     auto const until = static_cast<std::int64_t>(earned);
@@ -223,11 +223,11 @@ row_value inspect::word(std::uint32_t index) const
         return {static_cast<std::int64_t>(shm::sum_of(*memory_, field))};
     case field_kind::maximum:
     case field_kind::minimum:
-        return extreme(*memory_, field);
+        return extreme_in(*memory_, field);
     case field_kind::histogram:
         return percentiles(distribution(index));
     case field_kind::rate_limiter:
-        return rate(shm::shared_word_of(*memory_, field).load());
+        return rate_of(shm::shared_word_of(*memory_, field).load());
     case field_kind::lock:
     case field_kind::leader:
         return hold(*memory_, shm::shared_word_of(*memory_, field).load());

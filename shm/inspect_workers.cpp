@@ -12,18 +12,16 @@ namespace covey {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 bool has(shm::block_set const& set, std::uint32_t block)
 {
-    return (set.bits[block / 64].load(relaxed) >> block % 64 & 1) != 0;
+    return (set.bits[block / 64].load(shm::relaxed) >> block % 64 & 1) != 0;
 }
 
 std::optional<std::uint32_t> block_of(shm::arena const& memory, std::int64_t pid)
 {
     for (std::uint32_t block = 0; block != memory.places().blocks; ++block)
-        if (memory.block(block).open.load(relaxed) != 0 &&
-            memory.block(block).pid.load(relaxed) == pid)
+        if (memory.block(block).open.load(shm::relaxed) != 0 &&
+            memory.block(block).pid.load(shm::relaxed) == pid)
             return block;
     return std::nullopt;
 }
@@ -51,7 +49,7 @@ std::vector<held_lock> inspect::locks() const
         auto const by = shm::holder_in(shm::shared_word_of(*memory_, field).load());
         if (by && by->block < memory_->places().blocks)
             out.push_back({.field = index,
-                           .pid = memory_->block(by->block).pid.load(relaxed),
+                           .pid = memory_->block(by->block).pid.load(shm::relaxed),
                            .block = by->block,
                            .epoch = by->epoch});
     }
@@ -66,17 +64,17 @@ std::vector<block_facts> inspect::blocks() const
         auto const intent = shm::read_intent(its.intent);
         out.push_back({.block = block,
                        .open = its.open.load(std::memory_order_acquire) != 0,
-                       .owner = {.pid = its.pid.load(relaxed),
-                                 .id = its.id.load(relaxed),
-                                 .generation = its.generation.load(relaxed),
-                                 .seat = its.seat.load(relaxed)},
-                       .load = {.connections = its.connections.load(relaxed),
-                                .in_flight = its.in_flight.load(relaxed),
-                                .requests = its.requests.load(relaxed),
-                                .limit = ~its.limit.load(relaxed)},
-                       .beats = its.beats.load(relaxed),
+                       .owner = {.pid = its.pid.load(shm::relaxed),
+                                 .id = its.id.load(shm::relaxed),
+                                 .generation = its.generation.load(shm::relaxed),
+                                 .seat = its.seat.load(shm::relaxed)},
+                       .load = {.connections = its.connections.load(shm::relaxed),
+                                .in_flight = its.in_flight.load(shm::relaxed),
+                                .requests = its.requests.load(shm::relaxed),
+                                .limit = ~its.limit.load(shm::relaxed)},
+                       .beats = its.beats.load(shm::relaxed),
                        .operations = intent.operation,
-                       .writing = its.intent.armed.load(relaxed) != 0,
+                       .writing = its.intent.armed.load(shm::relaxed) != 0,
                        .where = {.field = intent.field, .shard = intent.shard}});
     }
     return out;
@@ -93,11 +91,11 @@ std::vector<block_lag> inspect::lags() const
         };
         if (std::none_of(places.fields.begin(), places.fields.end(), listens))
             continue;
-        block_lag behind{.block = reader, .pid = memory_->block(reader).pid.load(relaxed)};
+        block_lag behind{.block = reader, .pid = memory_->block(reader).pid.load(shm::relaxed)};
         for (std::uint32_t ring = 0; ring != places.blocks; ++ring) {
             // The cursor first: what is read meanwhile makes it more, never below nothing.
             auto const at = memory_->cursor(reader, ring).load(std::memory_order_acquire);
-            auto const changes = memory_->block(ring).ring_tail.load(relaxed) - at;
+            auto const changes = memory_->block(ring).ring_tail.load(shm::relaxed) - at;
             behind.changes += changes;
             behind.most = std::max(behind.most, changes);
         }
@@ -111,19 +109,19 @@ std::vector<block_notices> inspect::notices() const
     std::vector<block_notices> out;
     for (std::uint32_t block = 0; block != memory_->places().blocks; ++block) {
         auto const& its = memory_->block(block);
-        if (its.id.load(relaxed) == 0)
+        if (its.id.load(shm::relaxed) == 0)
             continue;
         auto const& done = its.notified;
         out.push_back({.block = block,
-                       .pid = its.pid.load(relaxed),
-                       .rings = done.rings.load(relaxed),
-                       .collisions = done.collisions.load(relaxed),
-                       .relayed = done.relayed.load(relaxed),
-                       .relay_stands = done.relay_stands.load(relaxed),
-                       .wakes = done.wakes.load(relaxed),
-                       .told = done.told.load(relaxed),
-                       .folded = done.folded.load(relaxed),
-                       .resyncs = done.resyncs.load(relaxed)});
+                       .pid = its.pid.load(shm::relaxed),
+                       .rings = done.rings.load(shm::relaxed),
+                       .collisions = done.collisions.load(shm::relaxed),
+                       .relayed = done.relayed.load(shm::relaxed),
+                       .relay_stands = done.relay_stands.load(shm::relaxed),
+                       .wakes = done.wakes.load(shm::relaxed),
+                       .told = done.told.load(shm::relaxed),
+                       .folded = done.folded.load(shm::relaxed),
+                       .resyncs = done.resyncs.load(shm::relaxed)});
     }
     return out;
 }
@@ -131,9 +129,9 @@ std::vector<block_notices> inspect::notices() const
 relay_facts inspect::relay() const
 {
     auto const& relay = memory_->head().relay;
-    return {.open = relay.open.load(relaxed) != 0,
-            .rounds = relay.rounds.load(relaxed),
-            .rings = relay.rings.load(relaxed)};
+    return {.open = relay.open.load(shm::relaxed) != 0,
+            .rounds = relay.rounds.load(shm::relaxed),
+            .rings = relay.rings.load(shm::relaxed)};
 }
 
 std::vector<region> inspect::quarantined() const
@@ -142,7 +140,7 @@ std::vector<region> inspect::quarantined() const
     auto const& fields = memory_->places().fields;
     for (region at; at.field != fields.size(); ++at.field)
         for (at.shard = 0; at.shard != fields[at.field].shard_count; ++at.shard)
-            if (memory_->shard(fields[at.field], at.shard).quarantined.load(relaxed) != 0)
+            if (memory_->shard(fields[at.field], at.shard).quarantined.load(shm::relaxed) != 0)
                 out.push_back(at);
     return out;
 }

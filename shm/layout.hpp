@@ -27,6 +27,7 @@ inline constexpr std::size_t transaction_rows_max = 16;
 
 using word = std::atomic<std::uint64_t>;
 using half_word = std::atomic<std::uint32_t>;
+inline constexpr auto relaxed = std::memory_order_relaxed;
 static_assert(word::is_always_lock_free && half_word::is_always_lock_free &&
               std::atomic<std::int64_t>::is_always_lock_free &&
               std::atomic_ref<std::uint64_t>::is_always_lock_free);

@@ -80,7 +80,6 @@ std::uint64_t repair_clock()
 void log_repair(arena const& memory, region where, std::uint32_t block, intent_copy const* what,
                 bool committed, std::uint64_t began)
 {
-    auto const relaxed = std::memory_order_relaxed;
     auto const number = memory.head().repairs.fetch_add(1, std::memory_order_acq_rel) + 1;
     auto& entry = memory.at<repair_record>(memory.places().repair_log +
                                            (number - 1) % repair_records * sizeof(repair_record));
@@ -236,7 +235,6 @@ std::vector<repair_report> repairs(arena const& memory)
         auto const number = entry.number.load(std::memory_order_acquire);
         if (number == 0)
             continue;
-        auto const relaxed = std::memory_order_relaxed;
         repair_report const report{.number = number,
                                    .dead_pid = entry.dead_pid.load(relaxed),
                                    .block = entry.block.load(relaxed),

@@ -10,7 +10,7 @@ namespace covey::shm {
 
 namespace {
 
-constexpr int rounds_max = 16; // lost to faster producers, before a reader takes what there is
+constexpr int readings_max = 16; // lost to faster producers, before a reader takes what there is
 
 } // namespace
 
@@ -45,7 +45,7 @@ void row_lanes::last(std::uint64_t rows, visitor visit) const
     rows = std::min(rows, field_->capacity);
     lane_reader reader{*memory_, *field_};
     lane_batch copied;
-    for (int round = 0; round != rounds_max; ++round) {
+    for (int round = 0; round != readings_max; ++round) {
         reader.rewind(rows);
         // Not older than what the lanes end with, and not newer than what they will end with: what
         // was appended before a row that is seen is seen as well.

@@ -2,6 +2,7 @@
 #include "schema.hpp"
 
 #include "blob.hpp"
+#include "field_name.hpp"
 #include "histogram_scale.hpp"
 #include "row_type.hpp"
 
@@ -15,7 +16,6 @@ namespace covey {
 
 namespace {
 
-constexpr std::size_t name_bytes_max = 64;
 constexpr std::uint32_t key_bytes_max = 216; // row.hpp
 constexpr std::string_view expiring = ", expires to make room";
 
@@ -38,9 +38,7 @@ class line_parser
         field_description out;
         out.kind = kind();
         out.name = up_to(' ', "a name");
-        if (out.name.empty() || out.name.size() > name_bytes_max ||
-            out.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") !=
-                std::string::npos)
+        if (!is_field_name(out.name))
             fail("a name of 1 to 64 of a-z, 0-9 and _");
         if (has_rows(out.kind))
             rows(out);

@@ -278,8 +278,8 @@ bool segment::reap_block(std::uint32_t block, doorbells const& bells)
 
 worker_load segment::load_of(std::uint32_t block) const
 {
+    using shm::relaxed;
     auto const& its = memory_->block(block);
-    auto const relaxed = std::memory_order_relaxed;
     return {.connections = its.connections.load(relaxed),
             .in_flight = its.in_flight.load(relaxed),
             .requests = its.requests.load(relaxed),
@@ -293,8 +293,8 @@ std::uint64_t segment::beats_of(std::uint32_t block) const
 
 block_owner segment::owner_of(std::uint32_t block) const
 {
+    using shm::relaxed;
     auto const& its = memory_->block(block);
-    auto const relaxed = std::memory_order_relaxed;
     return {.pid = its.pid.load(relaxed),
             .id = its.id.load(relaxed),
             .generation = its.generation.load(relaxed),

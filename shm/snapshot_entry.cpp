@@ -75,7 +75,7 @@ struct packing
     throw std::runtime_error{"an entry is none"};
 }
 
-row_value unpack(msgpack::object const& packed, int depth)
+row_value value_in(msgpack::object const& packed, int depth)
 {
     if (depth == depth_max)
         refuse();
@@ -108,7 +108,7 @@ row_value unpack(msgpack::object const& packed, int depth)
     case msgpack::type::ARRAY: {
         row_value::list out;
         for (std::uint32_t i = 0; i != via.array.size; ++i)
-            out.push_back(unpack(via.array.ptr[i], depth + 1));
+            out.push_back(value_in(via.array.ptr[i], depth + 1));
         return {std::move(out)};
     }
     case msgpack::type::MAP: {
@@ -118,7 +118,7 @@ row_value unpack(msgpack::object const& packed, int depth)
             if (name.type != msgpack::type::STR)
                 refuse();
             out.emplace_back(std::string{name.via.str.ptr, name.via.str.size},
-                             unpack(via.map.ptr[i].val, depth + 1));
+                             value_in(via.map.ptr[i].val, depth + 1));
         }
         return {std::move(out)};
     }
@@ -150,8 +150,8 @@ snapshot_entry unpack(std::string_view packed, std::size_t& at)
         if (whole.type != msgpack::type::ARRAY || whole.via.array.size != 4)
             refuse();
         auto const* const items = whole.via.array.ptr;
-        snapshot_entry out{.key = unpack(items[0], 0),
-                           .row = unpack(items[1], 0),
+        snapshot_entry out{.key = value_in(items[0], 0),
+                           .row = value_in(items[1], 0),
                            .revision = items[2].as<std::uint64_t>()};
         if (!items[3].is_nil())
             out.lives = std::chrono::nanoseconds{items[3].as<std::int64_t>()};

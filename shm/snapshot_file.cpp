@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view title = "covey snapshot";
 constexpr std::uint32_t version = 1;
 constexpr std::uint64_t revision_max = std::uint64_t{1} << 62;
-constexpr std::size_t chunk_bytes = 256 * 1024;
+constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr std::size_t last_record_bytes = 1 + 6 + 9; // ["whole", a number in 8 bytes]
 
 [[noreturn]] void fail(std::string const& doing)
@@ -128,7 +128,7 @@ void snapshot_writer::add(snapshot_entry const& entry)
 {
     pack(state_->rows, entry);
     ++state_->entries;
-    if (state_->rows.size() >= chunk_bytes)
+    if (state_->rows.size() >= piece_bytes)
         state_->put_rows();
 }
 
@@ -179,7 +179,7 @@ class record_stream
         while (!unpacker_.next(out)) {
             if (at_ == end_)
                 return false;
-            auto const wanted = std::min<std::uint64_t>(chunk_bytes, end_ - at_);
+            auto const wanted = std::min<std::uint64_t>(piece_bytes, end_ - at_);
             unpacker_.reserve_buffer(wanted);
             auto const got =
                 ::pread(file_.get(), unpacker_.buffer(), wanted, static_cast<off_t>(at_));
@@ -269,7 +269,7 @@ std::uint64_t snapshot_reader::check_whole() const
     auto const sum = new_hash_state();
     XXH3_64bits_reset(sum.get());
     auto const end = size - last_record_bytes;
-    std::vector<char> bytes(chunk_bytes);
+    std::vector<char> bytes(piece_bytes);
     for (std::uint64_t at = 0; at != end;) {
         auto const wanted = std::min<std::uint64_t>(bytes.size(), end - at);
         auto const got = ::pread(file_.get(), bytes.data(), wanted, static_cast<off_t>(at));

@@ -18,7 +18,6 @@ constexpr std::uint64_t before(std::uint64_t revision)
 std::uint64_t stable_revision(arena const& memory)
 {
     auto const acquire = std::memory_order_acquire;
-    auto const relaxed = std::memory_order_relaxed;
     // First: who takes an older revision than this is seen to be under way, or has published.
     auto stable = memory.head().revision.load(acquire);
     for (std::uint32_t block = 0; block != memory.places().blocks; ++block) {

@@ -3,30 +3,19 @@
 #include "assert.hpp"
 #include "detail/participant_core.hpp"
 #include "field.hpp"
+#include "field_name.hpp"
 
 #include <algorithm>
 #include <stdexcept>
 
 namespace covey {
 
-namespace {
-
-constexpr std::size_t name_bytes_max = 64;
-
-bool is_name(std::string const& text)
-{
-    return !text.empty() && text.size() <= name_bytes_max &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
-}
-
-} // namespace
-
 state::state() = default;
 state::~state() = default;
 
 std::uint32_t state::add(field& made, field_description described)
 {
-    if (!is_name(described.name))
+    if (!is_field_name(described.name))
         throw std::invalid_argument{"field \"" + described.name +
                                     "\": a name is 1 to 64 of a-z, 0-9 and _"};
     auto const same = [&](auto const& other) { return other.name == described.name; };

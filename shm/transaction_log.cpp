@@ -57,7 +57,6 @@ struct transaction_copy
 
 transaction_copy read_transaction(transaction_block const& shared)
 {
-    auto const relaxed = std::memory_order_relaxed;
     transaction_copy out;
     out.count = std::min<std::uint64_t>(shared.count.load(relaxed), transaction_rows_max);
     auto const operation = operation_in(shared.stamp.load(relaxed));

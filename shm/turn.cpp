@@ -12,8 +12,6 @@ namespace shm {
 
 namespace {
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 // A balance within this many connections is left alone: not every connection costs a hand-over.
 constexpr std::uint32_t slack = 1;
 

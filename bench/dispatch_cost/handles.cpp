@@ -1,11 +1,11 @@
 #include "handles.hpp"
 
+#include "harness_fail.hpp"
 #include "server.hpp"
 
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
-#include <cerrno>
 #include <chrono>
 #include <covey/master/dispatch.hpp>
 #include <covey/master/handover.hpp>
@@ -17,7 +17,6 @@
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <variant>
@@ -31,11 +30,6 @@ using namespace std::chrono_literals;
 using boost::system::error_code;
 
 constexpr auto limit = 60s;
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 double per_second(std::int64_t count, clock::duration took)
 {

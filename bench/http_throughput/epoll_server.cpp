@@ -3,6 +3,8 @@
 // target, believes everything else, and has no limits, timeouts, router or counters.
 //
 //   bench_epoll_server PORT WORKERS       GET / /counter /session
+#include "harness_fail.hpp"
+
 #include <arpa/inet.h>
 #include <array>
 #include <atomic>
@@ -27,7 +29,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -44,11 +45,6 @@ struct shared
     std::atomic<std::uint64_t>& hits = *new (memory.get_address()) std::atomic<std::uint64_t>{0};
     plain_table rows{sessions};
 };
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 handle listen_on(std::uint16_t port)
 {

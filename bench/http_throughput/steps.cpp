@@ -1,8 +1,8 @@
 #include "steps.hpp"
 
+#include "harness_fail.hpp"
 #include "talk.hpp"
 
-#include <cerrno>
 #include <chrono>
 #include <covey/protocol/handle.hpp>
 #include <csignal>
@@ -14,7 +14,6 @@
 #include <stdexcept>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -26,11 +25,6 @@ using namespace std::chrono_literals;
 
 constexpr unsigned warm_rounds = 3;
 constexpr unsigned stepped_rounds = 1;
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 struct both_ends
 {

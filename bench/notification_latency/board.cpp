@@ -1,23 +1,18 @@
 #include "board.hpp"
 
-#include <cerrno>
+#include "harness_fail.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
 #include <new>
 #include <sys/mman.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 namespace covey::bench {
 
 namespace {
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 std::size_t arrivals_of(run const& made)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "board.hpp"
+#include "harness_fail.hpp"
 #include "run.hpp"
 #include "sending.hpp"
 
@@ -12,15 +13,9 @@
 #include <cstring>
 #include <harness_child.hpp>
 #include <sys/epoll.h>
-#include <system_error>
 #include <vector>
 
 namespace covey::bench {
-
-[[noreturn]] inline void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 // A process of the run, on its CPU when CPUs are given out; it stays after its work.
 template <class Body>

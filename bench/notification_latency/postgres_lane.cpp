@@ -22,14 +22,14 @@ struct postgres_end
     void operator()(PGresult* result) const { ::PQclear(result); }
     void operator()(PGnotify* notice) const { ::PQfreemem(notice); }
 };
-using connection = std::unique_ptr<PGconn, postgres_end>;
+using postgres_connection = std::unique_ptr<PGconn, postgres_end>;
 
 // Its socket is there before it takes anybody.
-connection connect(std::string const& folder)
+postgres_connection connect_to_postgres(std::string const& folder)
 {
     constexpr int tries = 2'000;
     for (int i = 0;; ++i) {
-        connection out{
+        postgres_connection out{
             ::PQconnectdb(fmt::format("host={} dbname=postgres user=bench", folder).c_str())};
         if (::PQstatus(out.get()) == CONNECTION_OK)
             return out;
@@ -39,7 +39,7 @@ connection connect(std::string const& folder)
     }
 }
 
-void execute(connection const& postgres, std::string const& command)
+void execute(postgres_connection const& postgres, std::string const& command)
 {
     std::unique_ptr<PGresult, postgres_end> const done{::PQexec(postgres.get(), command.c_str())};
     if (::PQresultStatus(done.get()) != PGRES_COMMAND_OK)
@@ -47,17 +47,17 @@ void execute(connection const& postgres, std::string const& command)
 }
 
 // A payload is text.
-void send(board& shared, run const& made, std::string const& folder)
+void notify(board& shared, run const& made, std::string const& folder)
 {
-    auto const postgres = connect(folder);
+    auto const postgres = connect_to_postgres(folder);
     send_all(shared, made, [&](std::int64_t sequence) {
         execute(postgres, fmt::format("NOTIFY notices, '{:<{}}'", sequence, made.payload));
     });
 }
 
-void receive(board& shared, run const& made, std::string const& folder)
+void listen(board& shared, run const& made, std::string const& folder)
 {
-    auto const postgres = connect(folder);
+    auto const postgres = connect_to_postgres(folder);
     execute(postgres, "LISTEN notices");
     taker taking{shared, made, 0};
     auto const epoll = epoll_of(::PQsocket(postgres.get()));
@@ -85,8 +85,8 @@ outcome run_postgres(run made, std::chrono::milliseconds limit, scratch const& f
     auto const folder = postgres_folder(files);
     auto shared = board::create(made);
     std::vector<child> processes;
-    processes.push_back(process_of(made, 1, [&] { receive(shared, made, folder); }));
-    processes.push_back(process_of(made, sender_place, [&] { send(shared, made, folder); }));
+    processes.push_back(process_of(made, 1, [&] { listen(shared, made, folder); }));
+    processes.push_back(process_of(made, sender_place, [&] { notify(shared, made, folder); }));
     return conduct(shared, made, processes, limit);
 }
 

@@ -22,18 +22,18 @@ struct redis_end
     void operator()(redisContext* context) const { ::redisFree(context); }
     void operator()(redisReply* reply) const { ::freeReplyObject(reply); }
 };
-using connection = std::unique_ptr<redisContext, redis_end>;
+using redis_connection = std::unique_ptr<redisContext, redis_end>;
 using reply = std::unique_ptr<redisReply, redis_end>;
 
-connection connect(std::string const& socket)
+redis_connection connect_to_redis(std::string const& socket)
 {
-    connection out{::redisConnectUnix(socket.c_str())};
+    redis_connection out{::redisConnectUnix(socket.c_str())};
     if (!out || out->err != 0)
         throw std::runtime_error{"cannot connect to redis"};
     return out;
 }
 
-reply next(connection const& from)
+reply next(redis_connection const& from)
 {
     void* got = nullptr;
     if (::redisGetReply(from.get(), &got) != REDIS_OK)
@@ -45,7 +45,7 @@ reply next(connection const& from)
 }
 
 template <class... Words>
-reply ask(connection const& redis, char const* format, Words... words)
+reply ask(redis_connection const& redis, char const* format, Words... words)
 {
     ::redisAppendCommand(redis.get(), format, words...);
     return next(redis);
@@ -56,9 +56,9 @@ bool by_stream(run const& made)
     return made.lane == "redis-stream";
 }
 
-void send(board& shared, run const& made, std::string const& socket)
+void send_by_redis(board& shared, run const& made, std::string const& socket)
 {
-    auto const redis = connect(socket);
+    auto const redis = connect_to_redis(socket);
     change_bytes change{made.payload};
     std::int64_t unanswered = 0;
     auto const* const command = by_stream(made) ? "XADD notices * change %b" : "PUBLISH notices %b";
@@ -77,7 +77,7 @@ void send(board& shared, run const& made, std::string const& socket)
 
 void receive_published(board& shared, run const& made, std::string const& socket)
 {
-    auto const redis = connect(socket);
+    auto const redis = connect_to_redis(socket);
     ask(redis, "SUBSCRIBE notices");
     taker taking{shared, made, 0};
     while (!taking.is_done()) {
@@ -90,7 +90,7 @@ void receive_published(board& shared, run const& made, std::string const& socket
 // Entries behind the last one that was seen: none is missed between two reads.
 void receive_streamed(board& shared, run const& made, std::string const& socket)
 {
-    auto const redis = connect(socket);
+    auto const redis = connect_to_redis(socket);
     taker taking{shared, made, 0};
     for (std::string last = "0-0"; !taking.is_done();) {
         auto const got =
@@ -115,13 +115,14 @@ std::string missing_redis(scratch const& files)
 outcome run_redis(run made, std::chrono::milliseconds limit, scratch const& files)
 {
     auto const socket = redis_socket(files);
-    ask(connect(socket), "DEL notices");
+    ask(connect_to_redis(socket), "DEL notices");
     auto shared = board::create(made);
     std::vector<child> processes;
     processes.push_back(process_of(made, 1, [&] {
         (by_stream(made) ? receive_streamed : receive_published)(shared, made, socket);
     }));
-    processes.push_back(process_of(made, sender_place, [&] { send(shared, made, socket); }));
+    processes.push_back(
+        process_of(made, sender_place, [&] { send_by_redis(shared, made, socket); }));
     return conduct(shared, made, processes, limit);
 }
 

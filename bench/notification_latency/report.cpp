@@ -13,11 +13,11 @@ namespace covey::bench {
 
 namespace {
 
-using row = std::vector<std::string>;
+using cells = std::vector<std::string>;
 
-row const head{"case",   "unit",    "median", "mad",   "p90",
-               "p99",    "p99.9",   "p99.99", "max",   "n",
-               "folded", "resyncs", "sleeps", "calls", "ratio [least..most] to the baseline"};
+cells const titles{"case",   "unit",    "median", "mad",   "p90",
+                   "p99",    "p99.9",   "p99.99", "max",   "n",
+                   "folded", "resyncs", "sleeps", "calls", "ratio [least..most] to the baseline"};
 
 std::string two_digits(std::optional<double> value)
 {
@@ -46,7 +46,7 @@ std::string calls_of(finding const& from)
     return sender && receiver ? fmt::format("{:.2f}+{:.2f}", *sender, *receiver) : "";
 }
 
-row row_of(finding const& from)
+cells row_of(finding const& from)
 {
     auto const tail = [&](double percentiles::*which) {
         return from.tails ? figure((*from.tails).*which) : "";
@@ -69,9 +69,9 @@ row row_of(finding const& from)
             versus(from)};
 }
 
-std::vector<row> rows_of(std::vector<result> const& all)
+std::vector<cells> rows_of(std::vector<result> const& all)
 {
-    std::vector<row> out;
+    std::vector<cells> out;
     for (auto const& one : findings_of(all))
         out.push_back(row_of(one));
     return out;
@@ -94,8 +94,8 @@ void print_report(std::ostream& out, machine const& where, std::string const& ve
 {
     out << described(where) << '\n' << verdict << '\n';
     auto rows = rows_of(all);
-    rows.insert(rows.begin(), head);
-    std::vector<std::size_t> widths(head.size());
+    rows.insert(rows.begin(), titles);
+    std::vector<std::size_t> widths(titles.size());
     for (auto const& each : rows)
         for (std::size_t i = 0; i != each.size(); ++i)
             widths[i] = std::max(widths[i], each[i].size());
@@ -115,8 +115,8 @@ void print_markdown(std::ostream& out, machine const& where, std::string const& 
                     std::vector<result> const& all, std::vector<result> const& quotients)
 {
     out << described(where) << ".\n" << verdict << ".\n\n";
-    out << fmt::format("| {} |\n|---|---", fmt::join(head, " | "));
-    for (std::size_t i = 2; i + 1 < head.size(); ++i)
+    out << fmt::format("| {} |\n|---|---", fmt::join(titles, " | "));
+    for (std::size_t i = 2; i + 1 < titles.size(); ++i)
         out << "|---:";
     out << "|---|\n";
     for (auto each : rows_of(all)) {

@@ -1,5 +1,7 @@
 #include "order.hpp"
 
+#include "harness_fail.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -12,7 +14,6 @@
 #include <stdexcept>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -22,11 +23,6 @@ namespace {
 
 constexpr int patience_ms = 120'000; // a player fills its store first
 constexpr std::string_view ready = "ready";
-
-[[noreturn]] void fail(char const* doing)
-{
-    throw std::system_error{errno, std::system_category(), doing};
-}
 
 sockaddr_un address_of(std::string const& path)
 {

@@ -6,6 +6,8 @@
 #include <support/catch.hpp>
 #include <support/seed.hpp>
 
+namespace latency_histogram_test {
+
 using covey::bench::distribution;
 using covey::bench::latency_histogram;
 
@@ -82,3 +84,5 @@ TEST_CASE("distributions of several receivers add up")
     CHECK(all.deviation() > 8.16);
     CHECK(all.deviation() < 8.17);
 }
+
+} // namespace latency_histogram_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace crash_loop_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -73,3 +75,5 @@ TEST_CASE("workers that die at their start are given up, and the others serve on
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace crash_loop_test

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <thread>
 
+namespace crashes_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -104,3 +106,5 @@ TEST_CASE("a request that kills whoever answers it costs the others nothing",
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops in good order");
 }
+
+} // namespace crashes_test

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <string>
 
+namespace deaf_workers_test {
+
 using namespace covey::test;
 
 TEST_CASE("a worker that does not read costs its master no more than its queue", "[fault]")
@@ -61,3 +63,5 @@ TEST_CASE("a worker that does not read costs its master no more than its queue",
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace deaf_workers_test

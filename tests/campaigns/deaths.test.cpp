@@ -4,6 +4,8 @@
 #include <csignal>
 #include <random>
 
+namespace deaths_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -73,3 +75,5 @@ TEST_CASE("a killed master leaves no process and no port behind", "[fault]")
         run.count("workers", workers.size());
     }
 }
+
+} // namespace deaths_test

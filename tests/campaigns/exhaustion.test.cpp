@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace exhaustion_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -85,3 +87,5 @@ TEST_CASE("a cluster out of descriptors waits without computing, and recovers", 
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace exhaustion_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace hangs_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -95,3 +97,5 @@ TEST_CASE("a worker that does not come up in time is killed and tried again", "[
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace hangs_test

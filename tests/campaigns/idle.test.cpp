@@ -7,6 +7,8 @@
 #include <fstream>
 #include <optional>
 
+namespace idle_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -98,3 +100,5 @@ TEST_CASE("an idle cluster whose workers subscribe makes no system call", "[faul
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace idle_test

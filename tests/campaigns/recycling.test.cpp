@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace recycling_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -64,3 +66,5 @@ TEST_CASE("worn workers are replaced one at a time and no request is lost", "[fa
     run.expect(told.fewest_ready >= workers, "a replacement is ready before who is replaced goes");
     run.expect(told.most_starting <= 1, "one is started at a time");
 }
+
+} // namespace recycling_test

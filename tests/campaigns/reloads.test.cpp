@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace reloads_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -286,3 +288,5 @@ TEST_CASE("a reload of a program that has become broken leaves the old workers a
     run.expect(told.fewest_ready >= workers, "as many workers as seats are ready at any time");
     run.expect(told.reloads_done == 1, "a reload that failed is none");
 }
+
+} // namespace reloads_test

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace resets_test {
+
 using namespace covey::test;
 
 TEST_CASE("clients that reset their connections cost nobody anything", "[fault]")
@@ -68,3 +70,5 @@ TEST_CASE("clients that reset their connections cost nobody anything", "[fault]"
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace resets_test

@@ -3,6 +3,8 @@
 
 #include <csignal>
 
+namespace stops_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -63,3 +65,5 @@ TEST_CASE("a stopped master delays new clients alone, and kills nobody when it g
     it.process.signal(SIGTERM);
     run.expect(it.process.wait_for_end() == 0, "the cluster stops");
 }
+
+} // namespace stops_test

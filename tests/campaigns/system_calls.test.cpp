@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+namespace system_calls_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -94,3 +96,5 @@ TEST_CASE("a start in which a system call fails ends cleanly or serves", "[fault
             }
         }
 }
+
+} // namespace system_calls_test

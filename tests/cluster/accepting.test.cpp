@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <thread>
 
+namespace accepting_test {
+
 using namespace covey::test;
 
 namespace {
@@ -273,3 +275,5 @@ TEST_CASE("the connections of a worker that dies do not count any more", "[clust
     }
     CHECK(held.size() == 2);
 }
+
+} // namespace accepting_test

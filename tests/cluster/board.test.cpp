@@ -3,6 +3,8 @@
 
 #include <thread>
 
+namespace board_test {
+
 using namespace covey::test;
 
 TEST_CASE("the board serves its page to browsers", "[cluster][board]")
@@ -174,3 +176,5 @@ TEST_CASE("a worker says who it is", "[cluster][board]")
     CHECK(it.ask("GET", "/nowhere").status == 404);
     CHECK(it.ask("PATCH", "/scores/anna", "1").status == 405);
 }
+
+} // namespace board_test

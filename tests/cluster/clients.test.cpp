@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+namespace clients_test {
+
 using namespace covey::test;
 
 namespace {
@@ -180,3 +182,5 @@ TEST_CASE("haproxy in front keeps its connections and is served", "[cluster][cli
     if (auto const front = proxy::haproxy(it.port))
         ask_through(*front);
 }
+
+} // namespace clients_test

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace control_test {
+
 using namespace covey::test;
 using namespace covey::protocol;
 using covey::handle;
@@ -349,3 +351,5 @@ TEST_CASE("a tool that does not finish what it says is hung up on", "[cluster][c
     char byte = 0;
     CHECK(wait_until([&] { return ::recv(caller.socket.get(), &byte, 1, MSG_DONTWAIT) == 0; }));
 }
+
+} // namespace control_test

@@ -9,6 +9,8 @@
 #include <sstream>
 #include <unistd.h>
 
+namespace coveyctl_test {
+
 using namespace covey::test;
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
@@ -393,3 +395,5 @@ TEST_CASE("coveyctl state watch says that the master has ended", "[cluster][cove
     CHECK(watch.errors() == "coveyctl: process " + std::to_string(all.it.process.pid()) +
                                 ", the master, has ended\n");
 }
+
+} // namespace coveyctl_test

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace crash_points_test {
+
 using namespace covey::test;
 
 namespace {
@@ -192,3 +194,5 @@ TEST_CASE("a worker that dies at a named point of a repair leaves it to the next
                 }
     }
 }
+
+} // namespace crash_points_test

@@ -1,6 +1,8 @@
 // Server-sent events from any worker about the changes of all of them.
 #include "cluster.hpp"
 
+namespace events_test {
+
 using namespace covey::test;
 
 namespace {
@@ -121,3 +123,5 @@ TEST_CASE("a listener whose worker was killed resumes at another where it was", 
     for (auto* one : {&second, &resumed, &anew})
         CHECK(one->hears(score(4, R"({"player":"carl","points":3})")));
 }
+
+} // namespace events_test

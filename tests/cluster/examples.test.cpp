@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <map>
 
+namespace examples_test {
+
 using namespace covey::test;
 
 TEST_CASE("hello counts visits across its workers", "[cluster][examples]")
@@ -150,3 +152,5 @@ TEST_CASE("an upload of any size comes back as it was, in little memory", "[clus
     }));
     std::filesystem::remove_all(kept);
 }
+
+} // namespace examples_test

@@ -3,6 +3,8 @@
 
 #include <sstream>
 
+namespace jobs_test {
+
 using namespace covey::test;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("every job is done once, by whichever worker", "[cluster]")
     for (int i = 0; i != 40; ++i)
         CHECK(done.count("job" + std::to_string(i) + ":") == 1);
 }
+
+} // namespace jobs_test

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace leaving_test {
+
 using namespace covey::test;
 
 TEST_CASE("workers that leave under load one after another lose no request", "[cluster][leaving]")
@@ -54,3 +56,5 @@ TEST_CASE("workers that leave under load one after another lose no request", "[c
     it.process.signal(SIGTERM);
     CHECK(it.process.wait_for_end() == 0);
 }
+
+} // namespace leaving_test

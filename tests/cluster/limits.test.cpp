@@ -3,6 +3,8 @@
 
 #include <map>
 
+namespace limits_test {
+
 using namespace covey::test;
 
 namespace {
@@ -95,3 +97,5 @@ TEST_CASE("a cluster none of whose workers takes connections lets clients wait",
     CHECK(it.process.wait_for_end() == 0);
     CHECK(client.read().status == 0);
 }
+
+} // namespace limits_test

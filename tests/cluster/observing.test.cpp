@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+namespace observing_test {
+
 using namespace covey::test;
 using labels = exposition_reader::labels;
 
@@ -114,3 +116,5 @@ TEST_CASE("an access log that cannot be opened keeps the cluster from starting, 
     CHECK(process.errors().find("open the access log /no/such/file: No such file") !=
           std::string::npos);
 }
+
+} // namespace observing_test

@@ -7,6 +7,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace orders_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -126,3 +128,5 @@ TEST_CASE("a graceful stop finishes what is in flight, and the same signal again
     CHECK(it.process.wait_for_end() == 0);
     CHECK(slow.read().status == 0);
 }
+
+} // namespace orders_test

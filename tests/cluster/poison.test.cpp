@@ -1,5 +1,7 @@
 #include "cluster.hpp"
 
+namespace poison_test {
+
 using namespace covey::test;
 
 TEST_CASE("rows that kill whoever writes them are quarantined, and the cluster serves on",
@@ -24,3 +26,5 @@ TEST_CASE("rows that kill whoever writes them are quarantined, and the cluster s
     it.process.signal(SIGTERM);
     CHECK(it.process.wait_for_end() == 0);
 }
+
+} // namespace poison_test

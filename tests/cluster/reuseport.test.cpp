@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <thread>
 
+namespace reuseport_test {
+
 using namespace covey::test;
 
 namespace {
@@ -126,3 +128,5 @@ TEST_CASE("a worker that is killed with a full queue has all of it answered by i
     CHECK(by.size() == 1);
     CHECK(by.count(dead) == 0);
 }
+
+} // namespace reuseport_test

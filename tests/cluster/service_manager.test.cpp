@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+namespace service_manager_test {
+
 using namespace covey::test;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("a socket that nobody has handed over ends the start with one line", "
           "covey: listen on systemd:web: the service manager has handed over no "
           "socket of that name; write FileDescriptorName=web into its socket unit\n");
 }
+
+} // namespace service_manager_test

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <map>
 
+namespace spread_test {
+
 using namespace covey::test;
 
 TEST_CASE("every policy serves every connection", "[cluster][spread]")
@@ -138,3 +140,5 @@ TEST_CASE("a busy worker does not hold up connections while a sibling sleeps", "
     for (int i = 0; i < 20; ++i)
         CHECK(it.ask("GET", "/greeting").body == "hello");
 }
+
+} // namespace spread_test

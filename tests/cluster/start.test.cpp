@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+namespace start_test {
+
 using namespace covey::test;
 
 namespace {
@@ -220,3 +222,5 @@ TEST_CASE("a set-up function that throws ends the start with its reason", "[clus
     CHECK(it.code == 1);
     check_one_line(it, "the database is not there");
 }
+
+} // namespace start_test

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+namespace state_test {
+
 using namespace covey::test;
 
 namespace {
@@ -171,3 +173,5 @@ TEST_CASE("a state has no file, whoever dies, and the memory goes with its last 
     CHECK(std::filesystem::is_empty(temporary.path()));
     CHECK(run.count() == 0);
 }
+
+} // namespace state_test

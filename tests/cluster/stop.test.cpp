@@ -5,6 +5,8 @@
 #include <chrono>
 #include <thread>
 
+namespace stop_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -103,3 +105,5 @@ TEST_CASE("the drain deadline ends a request that does not", "[cluster][stop]")
     CHECK(std::chrono::steady_clock::now() - began >= 300ms); // never before its time
     CHECK(stuck.read().status == 0);
 }
+
+} // namespace stop_test

@@ -7,6 +7,8 @@
 #include <map>
 #include <thread>
 
+namespace survival_test {
+
 using namespace covey::test;
 
 TEST_CASE("a killed worker's seat is taken again and the state is as it was", "[cluster][survival]")
@@ -121,3 +123,5 @@ TEST_CASE("a master whose workers were killed has no descriptor more and no zomb
     CHECK(children.size() == 2);
     CHECK(std::none_of(children.begin(), children.end(), is_zombie));
 }
+
+} // namespace survival_test

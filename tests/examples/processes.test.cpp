@@ -11,6 +11,8 @@
 #include <set>
 #include <string>
 
+namespace processes_test {
+
 namespace net = boost::asio;
 using covey::test::program;
 using covey::test::wait_until;
@@ -78,3 +80,5 @@ TEST_CASE("the four ways to start a process do what they say", "[cluster][exampl
     CHECK(it.output() == "spawn: 4\n30\nexec: 5\nexec_file: $HOME; no shell reads this\n"
                          "fork: hello, says the child\n");
 }
+
+} // namespace processes_test

@@ -13,6 +13,8 @@
 #include <optional>
 #include <type_traits>
 
+namespace descriptors_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::campaign;
@@ -153,3 +155,5 @@ TEST_CASE("a receiver without room loses handles and not the conversation", "[fa
             }
     run.expect_descriptors_back();
 }
+
+} // namespace descriptors_test

@@ -9,6 +9,8 @@
 #include <string>
 #include <type_traits>
 
+namespace frames_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::campaign;
@@ -174,3 +176,5 @@ TEST_CASE("random frames are messages or end their own channel and no other", "[
     loop.poll();
     run.count("messages beside them", good.messages);
 }
+
+} // namespace frames_test

@@ -12,6 +12,8 @@
 #include <covey/worker/intake.hpp>
 #include <string>
 
+namespace intake_test {
+
 using namespace covey;
 using covey::test::campaign;
 using covey::test::http_client;
@@ -55,3 +57,5 @@ TEST_CASE("a worker closes what is no connection and serves on", "[fault]")
     }
     run.expect_descriptors_back();
 }
+
+} // namespace intake_test

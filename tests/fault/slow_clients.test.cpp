@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <vector>
 
+namespace slow_clients_test {
+
 using namespace covey;
 using covey::test::campaign;
 using covey::test::http_client;
@@ -170,3 +172,5 @@ TEST_CASE("an idle connection costs a few kilobytes", "[fault]")
     }
     run.expect_descriptors_back();
 }
+
+} // namespace slow_clients_test

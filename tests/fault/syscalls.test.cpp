@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <sys/wait.h>
 
+namespace syscalls_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::campaign;
@@ -213,3 +215,5 @@ TEST_CASE("one system call that fails ends a conversation cleanly or not at all"
         }
     run.expect_descriptors_back();
 }
+
+} // namespace syscalls_test

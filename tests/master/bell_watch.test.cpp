@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <vector>
 
+namespace bell_watch_test {
+
 using covey::supervision::bell_watch;
 using covey::test::run_until;
 
@@ -94,3 +96,5 @@ TEST_CASE("a master's loop rings the sleepers that writers leave to it, and rest
     loop.restart();
     loop.run(); // nothing is left to wait for
 }
+
+} // namespace bell_watch_test

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+namespace busy_poll_test {
+
 using covey::supervision::busy_poll_warning;
 using namespace std::chrono_literals;
 
@@ -17,3 +19,5 @@ TEST_CASE("workers that look for changes and have too few CPUs are warned of, an
         "making them; choose no more workers than CPUs, or 0us");
     CHECK(busy_poll_warning(50us, 2, 1).find(" on 1 CPU: ") != std::string::npos);
 }
+
+} // namespace busy_poll_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <unistd.h>
 
+namespace captured_output_test {
+
 using namespace covey;
 using namespace covey::supervision;
 
@@ -74,3 +76,5 @@ TEST_CASE("the end of what is written is told, and not before", "[master][captur
     CHECK(test::run_until(f.loop, [&] { return f.ended; }));
     CHECK(f.it->last_words() == "last");
 }
+
+} // namespace captured_output_test

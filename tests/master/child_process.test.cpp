@@ -23,6 +23,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace child_process_test {
+
 using namespace covey;
 using namespace covey::supervision;
 
@@ -325,3 +327,5 @@ TEST_CASE("a hundred processes that end at once are all reaped", "[master][child
     CHECK(test::run_until(io, [&] { return ended == 100; }));
     CHECK_FALSE(has_children());
 }
+
+} // namespace child_process_test

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <vector>
 
+namespace dispatch_test {
+
 using namespace covey;
 using namespace covey::supervision;
 
@@ -220,3 +222,5 @@ TEST_CASE("whatever the loads, the chosen seat has room and none with room has l
                         seats[*chosen].connections + seats[*chosen].unacknowledged);
     }
 }
+
+} // namespace dispatch_test

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace dispatcher_test {
+
 using namespace covey;
 using namespace covey::supervision;
 using namespace std::chrono_literals;
@@ -345,3 +347,5 @@ TEST_CASE("a dispatcher that gives up closes what waits and what comes back",
     }
     CHECK(test::descriptor_count() == before);
 }
+
+} // namespace dispatcher_test

@@ -11,6 +11,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+namespace door_watch_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -120,3 +122,5 @@ TEST_CASE("a watch that is stopped has let go of the sockets", "[master][turns]"
     CHECK(it.socket.use_count() == 1);
     CHECK(it.loop.stopped());
 }
+
+} // namespace door_watch_test

@@ -10,6 +10,8 @@
 #include <memory>
 #include <unistd.h>
 
+namespace drain_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -214,3 +216,5 @@ TEST_CASE("a unix socket's file goes when the cluster stops", "[master][drain][c
     REQUIRE(it.until_over());
     CHECK_FALSE(std::filesystem::exists(path));
 }
+
+} // namespace drain_test

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <unistd.h>
 
+namespace events_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -402,3 +404,5 @@ TEST_CASE("a fork is one seat more, whose environment stays with it", "[master][
 
     CHECK(it.master->fork({}).is_empty()); // two seats are all there may be
 }
+
+} // namespace events_test

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 
+namespace exec_test {
+
 using namespace covey;
 using namespace covey::test;
 
@@ -186,3 +188,5 @@ TEST_CASE("a loop that is destroyed takes its commands with it", "[master][proce
     CHECK_FALSE(has_children());
     CHECK(test::descriptor_count() == before);
 }
+
+} // namespace exec_test

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+namespace fork_test {
+
 using namespace covey;
 using namespace covey::test;
 
@@ -78,3 +80,5 @@ TEST_CASE("the end of a child ends the conversation with it", "[master][process]
     CHECK(run_until(it.io, [&] { return ended.has_value(); }));
     CHECK(child.channel().send("hello") == send_status::closed);
 }
+
+} // namespace fork_test

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace handover_test {
+
 using namespace covey;
 using namespace covey::supervision;
 
@@ -92,3 +94,5 @@ TEST_CASE("what a worker has not taken goes back in its order, sent or not", "[m
     CHECK(books.size() == 0);
     CHECK_FALSE(books.next());
 }
+
+} // namespace handover_test

@@ -25,6 +25,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace launch_test {
+
 using namespace covey;
 using namespace covey::supervision;
 namespace errc = boost::system::errc;
@@ -473,3 +475,5 @@ TEST_CASE("a launched process moves, and goes with its last place", "[master][la
     ::waitpid(pid, nullptr, 0);
     CHECK_FALSE(has_children());
 }
+
+} // namespace launch_test

@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+namespace listener_test {
+
 using namespace covey;
 using namespace covey::supervision;
 
@@ -379,3 +381,5 @@ TEST_CASE("a seat without a socket of its own shares a sibling's", "[master][lis
     CHECK(group.sockets().size() == 2);
     CHECK(test::descriptor_count() == before + 2);
 }
+
+} // namespace listener_test

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <thread>
 
+namespace master_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -478,3 +480,5 @@ TEST_CASE("a master refuses to run on another thread than the program's main one
     CHECK(it.master->failure() ==
           "the master must run on the program's main thread: run its loop there");
 }
+
+} // namespace master_test

@@ -6,6 +6,8 @@
 #include <functional>
 #include <sched.h>
 
+namespace options_test {
+
 using namespace covey;
 using namespace std::chrono_literals;
 
@@ -170,3 +172,5 @@ TEST_CASE("a cgroup's quota is rounded up to whole CPUs", "[master][options]")
     CHECK(quota_cpus("100000") == std::nullopt);
     CHECK(quota_cpus("100000 0") == std::nullopt);
 }
+
+} // namespace options_test

@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace orphan_test {
+
 namespace {
 
 // A plain_master in a process of its own; killed at the end.
@@ -129,3 +131,5 @@ TEST_CASE("a process whose parent died before it could ask to die with it is not
     if (!gone)
         ::kill(child.front(), SIGKILL);
 }
+
+} // namespace orphan_test

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace orphans_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -80,3 +82,5 @@ TEST_CASE("orphans are reaped, and workers' statuses are not lost to that",
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
     CHECK_FALSE(supervision::inherits_orphans());
 }
+
+} // namespace orphans_test

@@ -4,6 +4,8 @@
 #include <covey/master/poison_breaker.hpp>
 #include <vector>
 
+namespace poison_breaker_test {
+
 using covey::region;
 using covey::repair_report;
 using covey::supervision::poison_breaker;
@@ -47,3 +49,5 @@ TEST_CASE("deaths in other regions, or long ago, or told twice, do not count", "
         CHECK(breaker.add(now += 15s, told).empty());
     }
 }
+
+} // namespace poison_breaker_test

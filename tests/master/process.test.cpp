@@ -18,6 +18,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace process_test {
+
 using namespace covey;
 using namespace covey::test;
 using process::source;
@@ -372,3 +374,5 @@ TEST_CASE("children that end and are reaped are never signalled again",
     }
     CHECK_FALSE(has_children());
 }
+
+} // namespace process_test

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+namespace restart_policy_test {
+
 using namespace covey::supervision;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
@@ -102,3 +104,5 @@ TEST_CASE("a worker that becomes ready and dies over and over ends in the back-o
     CHECK(history.after({true, 30s, std::nullopt}, 0.0) == 0ms);
     CHECK(history.after(loop, 0.0) == 0ms);
 }
+
+} // namespace restart_policy_test

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace service_manager_test {
+
 using namespace covey;
 using covey::supervision::service_manager;
 
@@ -156,3 +158,5 @@ TEST_CASE("inherited sockets are taken by their names, by the process they are f
     });
     CHECK(other == 0);
 }
+
+} // namespace service_manager_test

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace signals_test {
+
 using namespace covey;
 using namespace covey::supervision;
 using namespace std::chrono_literals;
@@ -153,3 +155,5 @@ TEST_CASE("whoever takes the signals may stop taking them when one is heard", "[
     loop.poll();
     CHECK(heard.size() == 1);
 }
+
+} // namespace signals_test

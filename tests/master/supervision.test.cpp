@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace supervision_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -368,3 +370,5 @@ TEST_CASE("connections for a worker that has stopped reading are served by a sib
         CHECK(client.seat() == 1);
     }
 }
+
+} // namespace supervision_test

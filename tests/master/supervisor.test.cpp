@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+namespace supervisor_test {
+
 using namespace covey::test;
 using covey::giveup_action;
 
@@ -427,3 +429,5 @@ TEST_CASE("recycling starts the replacement first, k at a time, and retries", "[
     for (std::uint64_t id = 1; id <= 3; ++id)
         CHECK(it.stopped(id)->spread == 1s);
 }
+
+} // namespace supervisor_test

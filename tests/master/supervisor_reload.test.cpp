@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+namespace supervisor_reload_test {
+
 using namespace covey::test;
 
 TEST_CASE("a reload switches when all are ready, and the old ones drain", "[supervisor]")
@@ -197,3 +199,5 @@ TEST_CASE("a reload that the segment has no blocks for fails instead of waiting"
     CHECK(it.all<order::verdict>().at(0).text.find("no free block") != std::string::npos);
     CHECK(it.machine.ready_seats() == 2);
 }
+
+} // namespace supervisor_reload_test

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+namespace supervisor_stop_test {
+
 using namespace covey::test;
 
 TEST_CASE("a stop's deadline counts from the stop, and SIGKILL comes behind it", "[supervisor]")
@@ -168,3 +170,5 @@ TEST_CASE("inputs about lives nobody knows are ignored", "[supervisor]")
     CHECK(it.orders.size() == before);
     CHECK_FALSE(it.machine.next());
 }
+
+} // namespace supervisor_stop_test

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace talk_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -176,3 +178,5 @@ TEST_CASE("a UDP socket that two workers are sent gives each datagram to one of 
         ::kill(it.pid(1 - seat), SIGCONT);
     }
 }
+
+} // namespace talk_test

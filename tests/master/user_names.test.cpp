@@ -6,6 +6,8 @@
 #include <string>
 #include <unistd.h>
 
+namespace user_names_test {
+
 using covey::supervision::find_user;
 
 TEST_CASE("a user is found by name or number and comes with its groups", "[master][user]")
@@ -44,3 +46,5 @@ TEST_CASE("a user or group that this machine has not is an error that says so", 
     CHECK_THROWS_WITH(find_user("4000000000", ""),
                       "user 4000000000 has no entry and so no group: name a group too");
 }
+
+} // namespace user_names_test

@@ -4,6 +4,8 @@
 
 #include "support/catch.hpp"
 
+namespace watchdog_test {
+
 using namespace covey::supervision;
 using namespace std::chrono_literals;
 
@@ -118,3 +120,5 @@ TEST_CASE("failures older than the period are forgotten", "[restart]")
     limit.clear();
     CHECK(limit.history(at(11s)).empty());
 }
+
+} // namespace watchdog_test

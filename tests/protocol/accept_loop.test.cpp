@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <vector>
 
+namespace accept_loop_test {
+
 using namespace covey;
 using namespace covey::protocol;
 
@@ -191,3 +193,5 @@ TEST_CASE("an accept loop may be destroyed while it waits", "[protocol][accept_l
     it.io.poll();
     CHECK(it.taken.empty());
 }
+
+} // namespace accept_loop_test

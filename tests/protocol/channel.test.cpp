@@ -16,6 +16,8 @@
 #include <optional>
 #include <sys/socket.h>
 
+namespace channel_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::error_code;
@@ -443,3 +445,5 @@ TEST_CASE("a frame of the house overtakes data that has not begun to leave", "[c
     CHECK(in.items[places[0]].frame.body == "first");
     CHECK(in.items[places[0]].handles.size() == 1);
 }
+
+} // namespace channel_test

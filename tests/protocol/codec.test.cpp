@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace codec_test {
+
 using namespace covey::protocol;
 
 namespace {
@@ -283,3 +285,5 @@ TEST_CASE("a hundred thousand random bodies are messages or refused", "[codec]")
             REQUIRE_FALSE(decode(encode(master), handles_of(in.type).least, master));
     }
 }
+
+} // namespace codec_test

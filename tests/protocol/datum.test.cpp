@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+namespace datum_test {
+
 using namespace covey;
 using namespace covey::protocol;
 
@@ -107,3 +109,5 @@ TEST_CASE("values are 64 deep and no deeper", "[datum]")
     CHECK_FALSE(decode_datum(bytes));
     CHECK_FALSE(encode_datum(datum::array{*deep}));
 }
+
+} // namespace datum_test

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace datum_described_test {
+
 using namespace covey;
 
 namespace {
@@ -151,3 +153,5 @@ TEST_CASE("an optional member may be nil or not there, and nothing else", "[datu
     members.erase(members.begin() + 3);
     CHECK(from_datum<board>(members).value().best == std::nullopt);
 }
+
+} // namespace datum_described_test

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+namespace handles_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::descriptor_count;
@@ -285,3 +287,5 @@ TEST_CASE("handles the kernel has no room for in flight are sent later", "[handl
               return all && !in.ended ? 0 : 5;
           }) == 0);
 }
+
+} // namespace handles_test

@@ -6,6 +6,8 @@
 
 #include <optional>
 
+namespace hostile_peer_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::copies;
@@ -176,3 +178,5 @@ TEST_CASE("malformed messages end their own channel and no other", "[hostile]")
     CHECK_FALSE(good.verdict());
     CHECK(good.master.is_open());
 }
+
+} // namespace hostile_peer_test

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <utility>
 
+namespace log_test {
+
 using namespace covey;
 using test::said;
 
@@ -218,3 +220,5 @@ TEST_CASE("a line for a full disk is lost and counted, and no other line is harm
     CHECK(text.ends_with("worker 1: kept\n"));
     log::configure("covey", log::level::info, log::format::text);
 }
+
+} // namespace log_test

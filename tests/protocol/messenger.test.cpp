@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
+namespace messenger_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::application;
@@ -298,3 +300,5 @@ TEST_CASE("what was heard before the end is given first, then the end, once", "[
     CHECK(messages == 10);
     CHECK(ends == 1);
 }
+
+} // namespace messenger_test

@@ -16,6 +16,8 @@
 #include <boost/asio/writable_pipe.hpp>
 #include <boost/asio/write.hpp>
 
+namespace passed_handle_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::application;
@@ -267,3 +269,5 @@ TEST_CASE("handles of another kind than was said, or none there is, are closed a
     }
     CHECK(test::descriptor_count() == before);
 }
+
+} // namespace passed_handle_test

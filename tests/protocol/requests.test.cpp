@@ -12,6 +12,8 @@
 #include <boost/asio/use_future.hpp>
 #include <stdexcept>
 
+namespace requests_test {
+
 using namespace covey;
 using namespace covey::protocol;
 using covey::test::application;
@@ -216,3 +218,5 @@ TEST_CASE("outstanding calls do not outlive a loop that is destroyed", "[messeng
     loop.reset();
     CHECK(watched.use_count() == 1); // ours
 }
+
+} // namespace requests_test

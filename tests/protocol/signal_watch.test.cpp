@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace signal_watch_test {
+
 using namespace covey;
 using namespace covey::test;
 using protocol::signal_watch;
@@ -160,3 +162,5 @@ TEST_CASE("a watch without a descriptor is an error and changes nothing", "[prot
     }
     CHECK(handler_of(SIGTERM) == before);
 }
+
+} // namespace signal_watch_test

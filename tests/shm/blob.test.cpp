@@ -17,6 +17,8 @@
 #include <random>
 #include <thread>
 
+namespace blob_test {
+
 using namespace std::chrono_literals;
 using covey::test::number_in;
 using covey::test::patterned;
@@ -456,3 +458,5 @@ TEST_CASE("a chain that leads anywhere makes a reader neither stray nor run on")
         me->view.rows.erase(static_cast<std::uint32_t>(random() % 10));
     }
 }
+
+} // namespace blob_test

@@ -24,6 +24,8 @@
 #include <string>
 #include <vector>
 
+namespace blob_crash_test {
+
 using covey::test::number_in;
 using covey::test::patterned;
 
@@ -354,3 +356,5 @@ TEST_CASE("random writes of values and random deaths are what a std::map says", 
     }
     std::cout << "random deaths: " << deaths << ", after the commit " << done << "\n";
 }
+
+} // namespace blob_crash_test

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+namespace change_queue_test {
+
 using namespace std::chrono_literals;
 using covey::change_kind;
 using covey::delivery;
@@ -116,3 +118,5 @@ TEST_CASE("who leaves more changes untaken than there is room for is shown the s
     CHECK_FALSE(lapped);
     CHECK(equal());
 }
+
+} // namespace change_queue_test

@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <string>
 
+namespace crash_test {
+
 using namespace covey::test::map_scene;
 
 namespace {
@@ -173,3 +175,5 @@ TEST_CASE("a worker killed at any instruction of a write leaves a sleeper whom t
     CHECK(rung_already > 0);
     CHECK(rung_already < way.size());
 }
+
+} // namespace crash_test

@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace deaths_test {
+
 namespace {
 
 struct ledger : covey::state
@@ -205,3 +207,5 @@ TEST_CASE("a process that gets a dead writer's pid is not taken for it")
     }
     WARN("the pid never came again");
 }
+
+} // namespace deaths_test

@@ -22,6 +22,8 @@
 #include <unordered_set>
 #include <vector>
 
+namespace doorbell_model_test {
+
 using namespace covey::test::doorbell_model;
 
 namespace {
@@ -171,3 +173,5 @@ TEST_CASE("each part of the relay that is left out or turned round loses a wake-
     hasty.relay_ringing = false;
     CHECK(explore(hasty).lost_live);
 }
+
+} // namespace doorbell_model_test

@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace doorbell_relay_test {
+
 using covey::shm::relay_above;
 
 namespace {
@@ -411,3 +413,5 @@ TEST_CASE("everybody is rung at a death, though the dead worker cannot be reaped
     CHECK(it.where.memory.reap_block(0, it.where.bells));
     CHECK(it.rung() == 2); // it may have been at something that was repaired meanwhile
 }
+
+} // namespace doorbell_relay_test

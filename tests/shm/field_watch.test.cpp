@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace field_watch_test {
+
 using covey::change_kind;
 using covey::field_watch;
 using covey::inspect;
@@ -159,3 +161,5 @@ TEST_CASE("a watch writes nothing that others could see", "[field_watch]")
     }
     CHECK(seen.lags().empty());
 }
+
+} // namespace field_watch_test

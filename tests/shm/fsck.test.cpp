@@ -13,6 +13,8 @@
 #include <iostream>
 #include <thread>
 
+namespace fsck_test {
+
 namespace {
 
 using covey::shm::word;
@@ -208,3 +210,5 @@ TEST_CASE("a segment that is written over at random is found damaged, in a bound
         CHECK(found.size() <= 1000);
     }
 }
+
+} // namespace fsck_test

@@ -5,6 +5,8 @@
 
 #include <vector>
 
+namespace history_test {
+
 using covey::test::deed;
 using covey::test::event;
 using covey::test::linearize;
@@ -75,3 +77,5 @@ TEST_CASE("a history that no order explains is refused, and why")
     CHECK_THAT(why({killed, found(4, 5, 8, 2), found(6, 7, 8, 3)}), StartsWith("a killed write"));
     CHECK_THAT(why({found(1, 2, 8, 2), killed}), StartsWith("a row is found that nobody"));
 }
+
+} // namespace history_test

@@ -18,6 +18,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace inspect_test {
+
 using covey::inspect;
 using covey::reading;
 using covey::row_type;
@@ -481,3 +483,5 @@ TEST_CASE("a header and a schema that are written over are refused or read, and 
         std::copy(whole.begin(), whole.end(), memory.begin());
     }
 }
+
+} // namespace inspect_test

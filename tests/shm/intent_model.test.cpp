@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace intent_model_test {
+
 using namespace covey::test::intent_model;
 
 namespace {
@@ -112,3 +114,5 @@ TEST_CASE("each part of a repair and of a search that is left out is found by th
     heedless.reader_heeds_erasures = false;
     CHECK(explore(heedless) == "a reader finds what was never there");
 }
+
+} // namespace intent_model_test

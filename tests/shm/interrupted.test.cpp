@@ -19,6 +19,8 @@
 #include <sys/mman.h>
 #include <vector>
 
+namespace interrupted_test {
+
 using covey::test::stepped_child;
 using covey::test::map_scene::fixed_secret;
 using covey::test::map_scene::twin;
@@ -249,3 +251,5 @@ TEST_CASE("a writer held up at any instruction tears no change of a reader that 
               << "\n";
     CHECK(resyncs > 0);
 }
+
+} // namespace interrupted_test

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace map_test {
+
 namespace {
 
 struct member_row
@@ -325,3 +327,5 @@ TEST_CASE("a visit of all rows holds no lock: whoever is visited may write every
     for (std::uint32_t key = 0; key != 500; ++key)
         CHECK(seen.contains(key));
 }
+
+} // namespace map_test

@@ -28,6 +28,8 @@
 #include <sys/wait.h>
 #include <vector>
 
+namespace mirror_soak_test {
+
 using namespace covey::test;
 using namespace std::chrono_literals;
 
@@ -424,3 +426,5 @@ TEST_CASE(
     CHECK(all.counted("resyncs") > 0);
     all.expect_descriptors_back();
 }
+
+} // namespace mirror_soak_test

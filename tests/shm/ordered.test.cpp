@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+namespace ordered_test {
+
 namespace {
 
 using covey::delivery;
@@ -206,3 +208,5 @@ TEST_CASE(
     }
     std::cout << "watches that began beside a writer that stood: " << stood << '\n';
 }
+
+} // namespace ordered_test

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace quarantine_test {
+
 using covey::put_result;
 
 namespace {
@@ -73,3 +75,5 @@ TEST_CASE("nobody writes in a quarantined region, and everybody reads it")
     CHECK(me->view.door.put(9) == put_result::stored);
     CHECK(me->view.rows.erase(1) == covey::erase_result::erased);
 }
+
+} // namespace quarantine_test

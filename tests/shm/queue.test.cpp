@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+namespace queue_test {
+
 namespace {
 
 struct board : covey::state
@@ -250,3 +252,5 @@ TEST_CASE("nobody pushes or pops in a quarantined queue, and a dead worker's ite
     both.memory.end_quarantines();
     CHECK(drain(both.join(1)->view) == numbers{1});
 }
+
+} // namespace queue_test

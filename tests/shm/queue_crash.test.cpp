@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace queue_crash_test {
+
 namespace {
 
 struct twin // both halves always agree
@@ -334,3 +336,5 @@ TEST_CASE("a reaper killed while it repairs and gives back is followed by the ne
     }
     std::cout << "reapers of dead writers: kills " << kills << ", violations 0\n";
 }
+
+} // namespace queue_crash_test

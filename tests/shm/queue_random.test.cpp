@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+namespace queue_random_test {
+
 namespace {
 
 struct board : covey::state
@@ -214,3 +216,5 @@ TEST_CASE("every item is done by one worker, and each worker gets a producer's i
         CHECK(every[static_cast<std::size_t>(i)] == i);
     CHECK(covey::test::fsck(all.memory, 0) == "");
 }
+
+} // namespace queue_random_test

@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <vector>
 
+namespace relay_cost_test {
+
 namespace {
 
 struct board : covey::state
@@ -237,3 +239,5 @@ TEST_CASE("what a change costs its writer while many sleep", "[.][measure]")
                     at(each.all.last, 0.5), at(each.all.last, 0.9));
     CHECK_FALSE(lanes.empty());
 }
+
+} // namespace relay_cost_test

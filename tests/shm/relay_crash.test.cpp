@@ -12,6 +12,8 @@
 #include <iostream>
 #include <poll.h>
 
+namespace relay_crash_test {
+
 using namespace covey::test::map_scene;
 
 namespace {
@@ -120,3 +122,5 @@ TEST_CASE(
     CHECK(relay_rung < way.size());
     CHECK(rung_already > 0);
 }
+
+} // namespace relay_crash_test

@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+namespace repairer_crash_test {
+
 using namespace covey::test::map_scene;
 using covey::test::memory_image;
 using covey::test::stepped_child;
@@ -170,3 +172,5 @@ TEST_CASE(
         CHECK(count.counted("repairers killed") > 10 * operation.turns.size());
     }
 }
+
+} // namespace repairer_crash_test

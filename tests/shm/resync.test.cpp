@@ -3,6 +3,8 @@
 
 #include "support/seed.hpp"
 
+namespace resync_test {
+
 using namespace covey::test::office_scene;
 
 TEST_CASE("a watch from everything is told one resync and all there is, then what happens")
@@ -214,3 +216,5 @@ TEST_CASE("mirrors of every kind of watch equal the table at every quiet point")
     }
     CHECK(changes.resyncs() > 0);
 }
+
+} // namespace resync_test

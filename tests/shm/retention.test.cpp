@@ -19,6 +19,8 @@
 #include <string>
 #include <thread>
 
+namespace retention_test {
+
 using covey::change_kind;
 using covey::erase_result;
 using covey::put_result;
@@ -328,3 +330,5 @@ TEST_CASE("a touch that meets the end of a row's time is in time or too late, ne
     CHECK(too_late > 0);
     CHECK(covey::test::fsck(all.memory, 0) == "");
 }
+
+} // namespace retention_test

@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+namespace retention_crash_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -195,3 +197,5 @@ TEST_CASE("a worker killed at any instruction of making room has made it, or not
         CHECK(violations == 0);
     }
 }
+
+} // namespace retention_crash_test

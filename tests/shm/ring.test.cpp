@@ -12,6 +12,8 @@
 #include <string>
 #include <thread>
 
+namespace ring_test {
+
 namespace {
 
 struct wide_row
@@ -271,3 +273,5 @@ TEST_CASE("a ring's reader never sees half a row, nor rows out of order", "[thre
     CHECK(rows.back().row.words[0] / 2 == rounds);
     CHECK(newest_told <= rounds);
 }
+
+} // namespace ring_test

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <new>
 
+namespace row_test {
+
 namespace {
 
 enum class mood : std::int16_t { calm = -1, busy = 7 };
@@ -151,3 +153,5 @@ TEST_CASE("a row whose members are described in another order is refused when th
     };
     CHECK_THROWS_AS(swaps{}, std::invalid_argument);
 }
+
+} // namespace row_test

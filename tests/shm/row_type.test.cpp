@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+namespace row_type_test {
+
 using covey::row_type;
 using covey::row_value;
 using covey::schema;
@@ -271,3 +273,5 @@ TEST_CASE("a value is told as JSON, whatever bytes it holds")
     CHECK(to_json({row_value::structure{{"a", {true}}, {"b", {row_value::list{{}, {}}}}}}) ==
           R"({"a":true,"b":[null,null]})");
 }
+
+} // namespace row_type_test

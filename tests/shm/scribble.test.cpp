@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <vector>
 
+namespace scribble_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -247,3 +249,5 @@ TEST_CASE("random bytes all over a segment end no process and keep none for ever
     }
     CHECK(all.counted("processes") > 0);
 }
+
+} // namespace scribble_test

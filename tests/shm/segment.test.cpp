@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+namespace segment_test {
+
 namespace {
 
 struct small : covey::state
@@ -191,3 +193,5 @@ TEST_CASE("a block's load is what its worker says, and is cleared when it is rea
     CHECK(two.memory.load_of(1).connections == 0);
     CHECK(two.memory.owner_of(1).pid == 0);
 }
+
+} // namespace segment_test

@@ -18,6 +18,8 @@
 #include <map>
 #include <thread>
 
+namespace snapshot_test {
+
 namespace {
 
 using covey::inspect;
@@ -416,3 +418,5 @@ TEST_CASE("what differs between a segment's schema and a program's is told membe
     CHECK(what.find("field rows: member dropped is gone\n") != std::string::npos);
     CHECK(what.find("field rows: member added is new\n") != std::string::npos);
 }
+
+} // namespace snapshot_test

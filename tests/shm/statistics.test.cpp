@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace statistics_test {
+
 namespace {
 
 struct visited : covey::state
@@ -102,3 +104,5 @@ TEST_CASE("a process that has the segment sees in it what a tool sees")
     auto const add = [](std::uint64_t sum, auto const& part) { return sum + part.bytes; };
     CHECK(std::accumulate(parts.begin(), parts.end(), std::uint64_t{0}, add) == within.bytes());
 }
+
+} // namespace statistics_test

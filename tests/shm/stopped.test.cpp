@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace stopped_test {
+
 using covey::put_result;
 
 namespace {
@@ -159,3 +161,5 @@ TEST_CASE("a full map makes room beside a stopped holder's lock")
     CHECK(holder.go_on());
     CHECK(cache.get(keys[0]) == 1'000);
 }
+
+} // namespace stopped_test

@@ -29,6 +29,8 @@
 #include <sys/wait.h>
 #include <vector>
 
+namespace storm_test {
+
 using namespace covey::test;
 
 namespace {
@@ -463,3 +465,5 @@ TEST_CASE("a storm of kills loses, tears, repeats and delays nothing that was ac
     CHECK(all.counted("killed") >= times<std::size_t>(500, 10'000));
     all.expect_descriptors_back();
 }
+
+} // namespace storm_test

@@ -10,6 +10,8 @@
 #include <random>
 #include <string>
 
+namespace subscription_test {
+
 namespace {
 
 struct big_row
@@ -292,3 +294,5 @@ TEST_CASE("a mirror kept by callbacks equals the table, laps included")
     }
     CHECK(changes.resyncs() > 0);
 }
+
+} // namespace subscription_test

@@ -10,6 +10,8 @@
 #include <optional>
 #include <vector>
 
+namespace sweeper_test {
+
 using covey::change_kind;
 using covey::sweeper;
 using covey::test::wait_until;
@@ -160,3 +162,5 @@ TEST_CASE("whose own row is over sooner than all others is told so after the wri
     it.one->view.rows.put(4, 1, 1h);
     CHECK(told == 2);
 }
+
+} // namespace sweeper_test

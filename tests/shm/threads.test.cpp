@@ -24,6 +24,8 @@
 #include <utility>
 #include <vector>
 
+namespace threads_test {
+
 namespace {
 
 #ifdef __SANITIZE_THREAD__
@@ -411,3 +413,5 @@ TEST_CASE("extremes and histograms miss no record of any worker", "[threads]")
     CHECK(me->view.fastest.get() == -(rounds - 1) * 10 - static_cast<int>(workers) + 1);
     CHECK(me->view.sizes.get().count() == workers * rounds);
 }
+
+} // namespace threads_test

@@ -22,6 +22,8 @@
 #include <thread>
 #include <vector>
 
+namespace threads_kinds_test {
+
 using covey::transact;
 using covey::transaction;
 using covey::test::number_in;
@@ -347,3 +349,5 @@ TEST_CASE("eight workers that do everything with every kind at once lose and tea
     me->view.accounts.for_each(
         [&](auto key, auto row, auto) { CHECK((!mirror.contains(key) || mirror[key] == row)); });
 }
+
+} // namespace threads_kinds_test

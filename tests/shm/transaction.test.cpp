@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+namespace transaction_test {
+
 using namespace std::chrono_literals;
 using covey::put_result;
 using covey::transact;
@@ -395,3 +397,5 @@ TEST_CASE("random transactions on one bucket's chain are what a plain map says")
         REQUIRE(mirror == expected);
     }
 }
+
+} // namespace transaction_test

@@ -22,6 +22,8 @@
 #include <vector>
 #include <xxhash.h>
 
+namespace transaction_crash_test {
+
 using covey::transact;
 using covey::transaction;
 
@@ -440,3 +442,5 @@ TEST_CASE("whoever finishes a dead one's transaction may be killed or stopped wh
         CHECK(count.violations == 0);
     }
 }
+
+} // namespace transaction_crash_test

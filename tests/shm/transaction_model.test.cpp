@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace transaction_model_test {
+
 namespace {
 
 struct protocol
@@ -413,3 +415,5 @@ TEST_CASE("every part of a transaction's protocol is needed", "[model]")
     CHECK(fails({.look_again = false}));
     CHECK(fails({.name_before_taking = false, .mortals = 1}));
 }
+
+} // namespace transaction_model_test

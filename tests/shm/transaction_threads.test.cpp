@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace transaction_threads_test {
+
 using covey::transact;
 using covey::transaction;
 
@@ -234,3 +236,5 @@ TEST_CASE("processes that swap two rows in opposite orders end, and a third find
     CHECK(wrong == 0);
     CHECK(bad == 0);
 }
+
+} // namespace transaction_threads_test

@@ -16,6 +16,8 @@
 #include <unordered_set>
 #include <vector>
 
+namespace turn_model_test {
+
 namespace {
 
 struct protocol
@@ -323,3 +325,5 @@ TEST_CASE("every part of the turn's protocol is needed", "[model][turn]")
     CHECK(loses({.reaper_rings = false, .mortals = 1}));
     CHECK(loses({.reaper_settles = false, .mortals = 1}));
 }
+
+} // namespace turn_model_test

@@ -1,6 +1,8 @@
 // What of a field a handler hears, and how a watch ends.
 #include "office_scene.hpp"
 
+namespace watching_test {
+
 using namespace covey::test::office_scene;
 
 TEST_CASE("a watch of one key hears of that key, and of no other")
@@ -242,3 +244,5 @@ TEST_CASE(
     settle(changes);
     CHECK(batches.size() == 3);
 }
+
+} // namespace watching_test

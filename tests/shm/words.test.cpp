@@ -16,6 +16,8 @@
 #include <limits>
 #include <random>
 
+namespace words_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -320,3 +322,5 @@ TEST_CASE("histograms of other scales are other schemas")
     CHECK(coarse{}.described().text() == "histogram sizes u64, up to 1000, 4 bits\n");
     CHECK(coarse{}.described().fingerprint() != fine{}.described().fingerprint());
 }
+
+} // namespace words_test

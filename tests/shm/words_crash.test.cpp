@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+namespace words_crash_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -179,3 +181,5 @@ TEST_CASE("a worker killed at any instruction leaves a word as before or as afte
         CHECK(violations == 0);
     }
 }
+
+} // namespace words_crash_test

@@ -7,6 +7,8 @@
 
 #include <iostream>
 
+namespace simulation_test {
+
 using namespace covey::simulation;
 using namespace std::chrono_literals;
 
@@ -129,3 +131,5 @@ TEST_CASE("a machine that is told lies is caught", "[simulation]")
         CHECK_THROWS(run());
     }
 }
+
+} // namespace simulation_test

@@ -5,7 +5,7 @@
 //   campaign "malformed frames": 100000 frames, 71234 refused; 0 failures; descriptors 6 -> 6;
 //   seed 42; 3.1 s      (on one line)
 //
-// The binary's own main (tests/fault/main.cpp) takes --long off before Catch sees it.
+// The binary's own main (tests/support/main.cpp) takes --long off before Catch sees it.
 #pragma once
 
 #include "support/catch.hpp"

@@ -16,6 +16,8 @@
 #include <unistd.h>
 #include <vector>
 
+namespace access_log_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 namespace words = covey::http::metric_words;
@@ -182,3 +184,5 @@ TEST_CASE("a handler that throws is a line with its request's id", "[worker][acc
     });
     CHECK(text.find("worker 1: request call-7: GET /throws: on purpose\n") != text.npos);
 }
+
+} // namespace access_log_test

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace bodies_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::test::http_server;
@@ -426,3 +428,5 @@ TEST_CASE("a server that goes in the middle of bodies leaves nothing", "[worker]
     down.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(wait_until([&] { return it.told->read == 3 && it.told->written > 0; }));
 }
+
+} // namespace bodies_test

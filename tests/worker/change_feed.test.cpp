@@ -17,6 +17,8 @@
 #include <optional>
 #include <vector>
 
+namespace change_feed_test {
+
 using namespace covey;
 using namespace std::chrono_literals;
 
@@ -110,3 +112,5 @@ TEST_CASE("one wait at a time, and the feed's end fails the one that waits", "[w
     CHECK(it.run_until([&] { return ends.size() == 2; }));
     CHECK(ends[1] == net::error::operation_aborted);
 }
+
+} // namespace change_feed_test

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace cookie_test {
+
 namespace http = covey::http;
 using namespace std::chrono_literals;
 
@@ -93,3 +95,5 @@ TEST_CASE("what a write came to is an answer", "[worker][message]")
     CHECK(http::removed(covey::erase_result::missing).status == 404);
     CHECK(http::removed(covey::erase_result::busy).status == 503);
 }
+
+} // namespace cookie_test

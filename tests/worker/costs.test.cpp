@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+namespace costs_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::handle;
@@ -138,3 +140,5 @@ TEST_CASE("an idle connection holds at most 8 KiB", "[worker][costs]")
     CHECK(each > 500); // it was measured
     CHECK(each <= 8 << 10);
 }
+
+} // namespace costs_test

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace drain_test {
+
 namespace http = covey::http;
 using covey::test::http_client;
 using covey::test::http_server;
@@ -225,3 +227,5 @@ TEST_CASE("event streams that end with their worker go on elsewhere with nothing
     old.run([&] { feeds[0].reset(); });
     fresh.run([&] { feeds[1].reset(); });
 }
+
+} // namespace drain_test

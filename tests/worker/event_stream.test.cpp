@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace event_stream_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::test::http_client;
@@ -366,3 +368,5 @@ TEST_CASE("polls that wait are answered when the worker leaves, and when the str
     stream.server.run([&] { stream.feed.reset(); });
     CHECK(client.read().status == 204);
 }
+
+} // namespace event_stream_test

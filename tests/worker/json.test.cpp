@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace json_test {
+
 namespace http = covey::http;
 using covey::datum;
 
@@ -132,3 +134,5 @@ TEST_CASE("every number and character of JSON comes through", "[worker][json]")
     CHECK(http::to_json_text(datum::bytes{0, 171}) == "\"00ab\"");
     CHECK(http::to_json_text(datum::map{{7, true}}) == "{\"7\":true}");
 }
+
+} // namespace json_test

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <sys/prctl.h>
 
+namespace leaving_test {
+
 namespace net = boost::asio;
 namespace http = covey::http;
 namespace protocol = covey::protocol;
@@ -382,3 +384,5 @@ TEST_CASE("a worker whose master does not read leaves all the same", "[worker][r
     master.send(protocol::stop{.deadline_ms = 0});
     CHECK(master.exit_code() == protocol::worker_exit::planned);
 }
+
+} // namespace leaving_test

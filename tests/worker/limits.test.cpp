@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace limits_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::test::http_client;
@@ -255,3 +257,5 @@ TEST_CASE("every limit has a name of its own", "[worker][limits]")
     CHECK(names.size() == http::limit_count + 1);
     CHECK(names.contains("none"));
 }
+
+} // namespace limits_test

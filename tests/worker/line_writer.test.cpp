@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace line_writer_test {
+
 using covey::line_writer;
 using covey::test::scratch_folder;
 using covey::test::text_of;
@@ -133,3 +135,5 @@ TEST_CASE("lines for a full disk are counted, and nothing else comes of it",
     CHECK(wait_until([&] { return total == 10; }));
     CHECK(lines.dropped() == 10);
 }
+
+} // namespace line_writer_test

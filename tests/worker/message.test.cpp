@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace message_test {
+
 namespace http = covey::http;
 
 TEST_CASE("a request's header is found in any case", "[worker][message]")
@@ -59,3 +61,5 @@ TEST_CASE("a status of an error carries its reason", "[worker][message]")
     CHECK(http::json("{}").fields.front().second == "application/json");
     CHECK(http::text("x", 201).status == 201);
 }
+
+} // namespace message_test

@@ -12,6 +12,8 @@
 #include <set>
 #include <string>
 
+namespace meter_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 namespace words = covey::http::metric_words;
@@ -200,3 +202,5 @@ TEST_CASE("a handler that is late is counted with the time that it has taken", "
     CHECK(counted(server, words::duration_sum) >= 100'000'000);
     CHECK(counted(server, words::rejected_word(http::limit::handler_time)) == 0);
 }
+
+} // namespace meter_test

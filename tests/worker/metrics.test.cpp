@@ -23,6 +23,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace metrics_test {
+
 using covey::test::board;
 using covey::test::exposition_reader;
 using covey::test::get;
@@ -286,3 +288,5 @@ TEST_CASE("a worker answers with the page where its program has mounted it", "[w
     CHECK(exposition_reader{page_of(master.memory())}.value(
               "covey_http_requests_total", {{"method", "GET"}, {"code", "200"}}) == 4);
 }
+
+} // namespace metrics_test

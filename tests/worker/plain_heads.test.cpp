@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+namespace plain_heads_test {
+
 namespace http = covey::http;
 namespace urls = boost::urls;
 
@@ -87,3 +89,5 @@ TEST_CASE("a host is accepted if Boost.URL accepts it, plain or not", "[worker][
     CHECK(accepted > 1'000);
     CHECK(accepted < 20'000);
 }
+
+} // namespace plain_heads_test

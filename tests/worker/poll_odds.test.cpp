@@ -2,6 +2,8 @@
 
 #include <covey/worker/poll_odds.hpp>
 
+namespace poll_odds_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -51,3 +53,5 @@ TEST_CASE("without a budget nobody looks")
         odds.news_after(0us);
     CHECK_FALSE(odds.pays());
 }
+
+} // namespace poll_odds_test

@@ -7,6 +7,8 @@
 #include <memory>
 #include <thread>
 
+namespace pulse_test {
+
 namespace http = covey::http;
 namespace protocol = covey::protocol;
 using covey::test::board;
@@ -172,3 +174,5 @@ TEST_CASE("an idle worker does nothing at all", "[worker][pulse]")
     std::this_thread::sleep_for(2s);
     CHECK(switches_of(master.pid()) == before);
 }
+
+} // namespace pulse_test

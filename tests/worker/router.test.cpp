@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace router_test {
+
 namespace http = covey::http;
 
 namespace {
@@ -111,3 +113,5 @@ TEST_CASE("a pattern that is none is refused when it is added", "[worker][router
         CHECK_THROWS_AS(routes.add("GET", pattern, answering("")), std::invalid_argument);
     CHECK_NOTHROW(routes.add("PUT", "/a/{c}", answering("")));
 }
+
+} // namespace router_test

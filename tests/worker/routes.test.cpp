@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace routes_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using namespace std::chrono_literals;
@@ -208,3 +210,5 @@ TEST_CASE("handlers of every kind are called in a test as a server would", "[wor
     CHECK(http::call(http::router{}, asked("BREW", "/")).status == 501);
     CHECK(http::call(http::router{}, asked("OPTIONS", "*")).status == 204);
 }
+
+} // namespace routes_test

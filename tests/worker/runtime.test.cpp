@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+namespace runtime_test {
+
 namespace http = covey::http;
 namespace protocol = covey::protocol;
 using covey::test::board;
@@ -266,3 +268,5 @@ TEST_CASE("the channel is taken out of the environment", "[worker][runtime]")
         CHECK(std::getenv("COVEY_CHANNEL_FD") == nullptr);
     }
 }
+
+} // namespace runtime_test

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace session_test {
+
 namespace http = covey::http;
 namespace net = boost::asio;
 using covey::test::http_server;
@@ -356,3 +358,5 @@ TEST_CASE("a server that goes leaves no descriptor", "[worker][session]")
     }
     CHECK(covey::test::descriptor_count() == before);
 }
+
+} // namespace session_test

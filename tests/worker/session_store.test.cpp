@@ -9,6 +9,8 @@
 #include <set>
 #include <string>
 
+namespace session_store_test {
+
 namespace http = covey::http;
 using covey::put_result;
 using covey::test::wait_until;
@@ -146,3 +148,5 @@ TEST_CASE("a request that finds its session is a write now and then only", "[wor
     for (int i = 0; i < 100; ++i)
         CHECK(store.find(asked)->revision == before);
 }
+
+} // namespace session_store_test

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <vector>
 
+namespace strictness_test {
+
 namespace http = covey::http;
 namespace strictness = covey::http::strictness;
 namespace words = covey::http::metric_words;
@@ -293,3 +295,5 @@ TEST_CASE("a request in any pieces is the same request", "[worker][strict]")
     CHECK(client.read().body == "/ a abcde");
     CHECK(client.read().body == "/second b ");
 }
+
+} // namespace strictness_test

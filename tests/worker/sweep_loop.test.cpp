@@ -7,6 +7,8 @@
 #include <covey/shm/map.hpp>
 #include <covey/worker/sweep_loop.hpp>
 
+namespace sweep_loop_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -84,3 +86,5 @@ TEST_CASE("what another worker wrote and did not live to sweep is swept after th
     sweeps.look(); // the bell
     CHECK(it.until_expired(1));
 }
+
+} // namespace sweep_loop_test

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+namespace trace_context_test {
+
 namespace http = covey::http;
 
 namespace {
@@ -110,3 +112,5 @@ TEST_CASE("a request keeps the id that was made for it, and no other gets the sa
         all.insert(http::request{}.id());
     CHECK(all.size() == 10'000);
 }
+
+} // namespace trace_context_test

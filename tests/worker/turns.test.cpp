@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+namespace turns_test {
+
 using namespace covey;
 
 namespace {
@@ -269,3 +271,5 @@ TEST_CASE("without descriptors a worker's accepting pauses, burns nothing and co
     CHECK(woken <= 6);
     CHECK(test::run_until(one.loop, [&] { return one.connections() == 3; }));
 }
+
+} // namespace turns_test

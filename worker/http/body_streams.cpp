@@ -17,7 +17,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t bytes_ahead = 64 << 10; // of a writer, in the session
 
 [[noreturn]] void throw_cut()

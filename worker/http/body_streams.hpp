@@ -11,10 +11,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace covey::http {
 
 class session;
+
+// The answer to a client that waits for leave to send its body.
+inline constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // A moment that a coroutine waits for.
 class turn_of_events

@@ -50,4 +50,9 @@ inline constexpr byte_set letters_and_digits =
 inline constexpr byte_set token_bytes = letters_and_digits.with("!#$%&'*+-.^_`|~"); // RFC 9110
 inline constexpr byte_set value_bytes = byte_set{0x20, 0xff, "\x7f"}.with("\t");    // of a field
 
+inline bool is_token(std::string_view text)
+{
+    return !text.empty() && token_bytes.has_all(text);
+}
+
 } // namespace covey::http

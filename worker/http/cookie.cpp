@@ -1,22 +1,13 @@
 #include "cookie.hpp"
 
+#include "byte_set.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
 namespace covey::http {
 
 namespace {
-
-constexpr std::string_view alphanumeric =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-bool is_token(std::string_view text)
-{
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return alphanumeric.find(c) != alphanumeric.npos ||
-               std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-    });
-}
 
 // RFC 6265's cookie-octet.
 bool is_value(std::string_view text)

@@ -67,7 +67,7 @@ std::optional<std::uint64_t> last_event_id(request const& asked)
     return id;
 }
 
-response busy()
+response crowded()
 {
     return status(503).set("Retry-After", "1");
 }
@@ -255,7 +255,7 @@ response event_stream::open(request const& asked, event_start start)
 {
     auto& stream = *core_;
     if (stream.clients >= stream.settings.clients_max)
-        return busy();
+        return crowded();
     auto made = empty();
     made.set("X-Accel-Buffering", "no"); // nginx would keep events back
     auto const last = last_event_id(asked);
@@ -283,7 +283,7 @@ net::awaitable<response> event_stream::poll(request const& asked, std::chrono::m
     if (!made.body.empty() || !last)
         co_return made;
     if (stream->clients + stream->polls.size() >= stream->settings.clients_max)
-        co_return busy();
+        co_return crowded();
     net::steady_timer until{stream->loop, wait};
     stream->polls.insert(&until);
     boost::system::error_code ended;

@@ -11,7 +11,7 @@ namespace covey::http {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
+constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::size_t id_bytes = 16;
 
 } // namespace
@@ -25,15 +25,15 @@ std::string random_id()
     std::string out;
     out.reserve(2 * id_bytes);
     for (unsigned const byte : bits) {
-        out += digits[byte >> 4];
-        out += digits[byte & 15];
+        out += hex_digits[byte >> 4];
+        out += hex_digits[byte & 15];
     }
     return out;
 }
 
 bool is_random_id(std::string_view text)
 {
-    return text.size() == 2 * id_bytes && text.find_first_not_of(digits) == text.npos;
+    return text.size() == 2 * id_bytes && text.find_first_not_of(hex_digits) == text.npos;
 }
 
 } // namespace covey::http

@@ -16,11 +16,11 @@ namespace net = boost::asio;
 namespace {
 
 using beast::error_code;
-using text = beast::string_view; // Beast's spelling of it
+using beast_text = beast::string_view; // Beast's spelling of it
 
 constexpr denial body_too_large{413, limit::body_bytes};
 
-std::string_view view(text from)
+std::string_view view(beast_text from)
 {
     return {from.data(), from.size()};
 }
@@ -98,7 +98,7 @@ class parser final : public beast::http::basic_parser<true>
         failed = beast::http::error::bad_field; // any: refusal() says which
     }
 
-    void on_request_impl(beast::http::verb, text method, text target, int version,
+    void on_request_impl(beast::http::verb, beast_text method, beast_text target, int version,
                          error_code&) override
     {
         into_.method_name.clear(); // to append costs a third of assigning
@@ -108,9 +108,10 @@ class parser final : public beast::http::basic_parser<true>
         facts_.minor_version = version % 10;
     }
 
-    void on_response_impl(int, text, int, error_code&) override {}
+    void on_response_impl(int, beast_text, int, error_code&) override {}
 
-    void on_field_impl(beast::http::field id, text name, text value, error_code&) override
+    void on_field_impl(beast::http::field id, beast_text name, beast_text value,
+                       error_code&) override
     {
         if (is_header_done()) // a trailer: checked by Beast, never mixed with the header
             return;
@@ -162,7 +163,7 @@ class parser final : public beast::http::basic_parser<true>
             into_.body_text.reserve(std::min<std::size_t>(*length, 64 << 10));
     }
 
-    std::size_t add_body(text bytes, error_code& failed)
+    std::size_t add_body(beast_text bytes, error_code& failed)
     {
         body_bytes_ += bytes.size();
         if (body_bytes_ > body_bytes_max_) {
@@ -172,12 +173,12 @@ class parser final : public beast::http::basic_parser<true>
         into_.body_text.append(bytes.data(), bytes.size());
         return bytes.size();
     }
-    std::size_t on_body_impl(text bytes, error_code& failed) override
+    std::size_t on_body_impl(beast_text bytes, error_code& failed) override
     {
         return add_body(bytes, failed);
     }
 
-    void on_chunk_header_impl(std::uint64_t, text extensions, error_code& failed) override
+    void on_chunk_header_impl(std::uint64_t, beast_text extensions, error_code& failed) override
     {
         // Beast tells the size, not how it was written; the digits stand before the extensions.
         auto digits = extensions.data();
@@ -191,7 +192,7 @@ class parser final : public beast::http::basic_parser<true>
             refuse({400, limit::chunk_extension_bytes}, failed);
     }
 
-    std::size_t on_chunk_body_impl(std::uint64_t, text bytes, error_code& failed) override
+    std::size_t on_chunk_body_impl(std::uint64_t, beast_text bytes, error_code& failed) override
     {
         return add_body(bytes, failed);
     }

@@ -16,7 +16,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t out_bytes_kept = 16 << 10; // of an idle connection's output string
 
 void report(request const& asked, std::string const& what)

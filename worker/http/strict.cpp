@@ -16,11 +16,6 @@ namespace {
 
 constexpr denial no_target{400, flaw::target};
 
-bool is_token(std::string_view text)
-{
-    return !text.empty() && token_bytes.has_all(text);
-}
-
 // ---- what nearly every client sends, seen at once; anything else is for Boost.URL, which takes
 // these, too, at ten times the price
 
