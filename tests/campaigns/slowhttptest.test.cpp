@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace slowhttptest_test {
+
 using namespace covey::test;
 
 namespace {
@@ -75,3 +77,5 @@ TEST_CASE("slowhttptest's clients are sent away and counted, and others are serv
     }
     run.expect_descriptors_back();
 }
+
+} // namespace slowhttptest_test

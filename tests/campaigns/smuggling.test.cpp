@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace smuggling_test {
+
 using namespace covey::test;
 
 namespace {
@@ -112,3 +114,5 @@ TEST_CASE("haproxy in front and the cluster behind see the same requests, whatev
         tamper_through(*front, here / "log", run);
     }
 }
+
+} // namespace smuggling_test

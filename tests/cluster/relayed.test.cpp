@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace relayed_test {
+
 using namespace covey::test;
 
 namespace {
@@ -50,3 +52,5 @@ TEST_CASE("the segment and the channel tell the same changes, and by revision no
         CHECK(by_segment == lines(workers[i], "/both"));
     }
 }
+
+} // namespace relayed_test

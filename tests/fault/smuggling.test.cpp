@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+namespace tampering_test {
+
 using namespace covey;
 using covey::test::campaign;
 using covey::test::http_server;
@@ -195,3 +197,5 @@ TEST_CASE("requests that are tampered with are answered as a strict reading sees
     }
     run.expect_descriptors_back();
 }
+
+} // namespace tampering_test

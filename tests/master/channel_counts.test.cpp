@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace channel_counts_test {
+
 using namespace covey;
 using namespace covey::test;
 using namespace std::chrono_literals;
@@ -79,3 +81,5 @@ TEST_CASE("each connection that is passed is counted by what becomes of it", "[m
         CHECK((counted(shm::bad_frame_word(bad_frame::out_of_place)) > 0) == lied);
     }
 }
+
+} // namespace channel_counts_test
