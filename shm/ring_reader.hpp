@@ -22,7 +22,8 @@ namespace covey::shm {
 // A record as plain words, copied once.
 struct record_copy
 {
-    record_copy() {} // not `body`: most changes fill little of it
+    // Not by default: that would fill `body` with zeros for whoever adds one to a vector.
+    record_copy() {} // NOLINT(modernize-use-equals-default)
 
     std::uint64_t revision = 0;
     std::uint32_t ring = 0; // the block that published it

@@ -120,6 +120,7 @@ std::size_t subscription::core::collect_appended(std::uint64_t newest)
             raw_change const missed{.kind = change_kind::resync,
                                     .revision = now,
                                     .resync = {told_to, now, resync_reason::lapped, true}};
+            // By number, for a handler may watch more. NOLINTNEXTLINE(modernize-loop-convert)
             for (std::size_t j = 0; j != field.watchers.size(); ++j)
                 calls += field.watchers[j]->offer(missed, 0);
         }

@@ -109,7 +109,7 @@ void server::plan_partings(std::chrono::milliseconds spread)
     std::shuffle(partings_.begin(), partings_.end(), dice_);
     auto const share = std::chrono::duration<double, std::milli>{spread} /
                        static_cast<double>(std::max<std::size_t>(partings_.size(), 1));
-    double before = static_cast<double>(partings_.size());
+    auto before = static_cast<double>(partings_.size());
     for (auto& each : partings_) {
         before -= 1;
         each.at += std::chrono::duration_cast<clock::duration>(share * (before + random()));

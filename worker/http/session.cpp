@@ -105,7 +105,7 @@ bool session::meet_head()
     auto const& asked = reader_.get();
     route_ = owner_.routes().find(asked.method(), asked.path());
     routed_ = true;
-    bool const in_pieces = route_.chosen && route_.chosen->reads_body();
+    bool const in_pieces = route_.chosen != nullptr && route_.chosen->reads_body();
     if (auto const why = reader_.limit_body(in_pieces ? owner_.bounds().streamed_bytes_max
                                                       : owner_.bounds().body_bytes_max)) {
         refuse(why);

@@ -12,6 +12,9 @@ namespace covey::http {
 void session::set_deadline()
 {
     auto const& bounds = owner_.bounds();
+    bool const awaits_body = phase_ == phase::answering
+                                 ? incoming_ && incoming_->is_waited_for()
+                                 : phase_ == phase::reading && reader_.in_body();
     auto wanted = waiting_for::nothing;
     std::chrono::milliseconds patience{};
     if (phase_ == phase::lingering) {
@@ -22,7 +25,7 @@ void session::set_deadline()
     } else if (unsent() > 0) {
         wanted = waiting_for::writing;
         patience = bounds.write_timeout;
-    } else if (phase_ == phase::answering && incoming_ && incoming_->is_waited_for()) {
+    } else if (awaits_body) {
         wanted = waiting_for::body;
         patience = bounds.body_timeout;
     } else if (phase_ == phase::answering) {
@@ -30,9 +33,6 @@ void session::set_deadline()
         wanted = patience.count() > 0 ? waiting_for::handler : waiting_for::nothing;
     } else if (phase_ != phase::reading) {
         wanted = waiting_for::nothing; // the stream's time
-    } else if (reader_.in_body()) {
-        wanted = waiting_for::body;
-        patience = bounds.body_timeout;
     } else if (reader_.started()) {
         wanted = waiting_for::head;
         patience = bounds.head_timeout;
