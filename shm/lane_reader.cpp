@@ -1,5 +1,6 @@
 #include "lane_reader.hpp"
 
+#include "detail/by_revision.hpp"
 #include "detail/words.hpp"
 
 #include <algorithm>
@@ -71,8 +72,7 @@ bool lane_reader::read_lanes(std::uint64_t newest, lane_batch& into)
             }
         }
     }
-    std::sort(into.entries.begin(), into.entries.end(),
-              [](auto const& a, auto const& b) { return a.revision < b.revision; });
+    sort_by_revision(into.entries);
     return all;
 }
 

@@ -1,5 +1,6 @@
 #include "ring_reader.hpp"
 
+#include "detail/by_revision.hpp"
 #include "detail/words.hpp"
 
 #include <algorithm>
@@ -120,10 +121,7 @@ bool ring_reader::read(std::vector<record_copy>& into)
             into.clear();
             return false;
         }
-    auto const older = [](auto const& a, auto const& b) { return a.revision < b.revision; };
-    // Stable: a transaction's rows have one revision, and their order is that of the ring.
-    if (!std::is_sorted(into.begin(), into.end(), older))
-        std::stable_sort(into.begin(), into.end(), older);
+    sort_by_revision(into);
     return true;
 }
 

@@ -59,8 +59,7 @@ subscription::~subscription()
         for (auto& one : field.watchers)
             one->end();
     core_->over = true;
-    core_->some_ended = true;
-    core_->drop_ended();
+    core_->one_has_ended();
     core_->wake();
 }
 
@@ -104,10 +103,8 @@ watch subscription::add(std::uint32_t field, raw_watching what,
     return watch{[whole = std::weak_ptr{core_}, one = std::weak_ptr{made}] {
         if (auto const its = one.lock())
             its->end();
-        if (auto const all = whole.lock()) {
-            all->some_ended = true;
-            all->drop_ended();
-        }
+        if (auto const all = whole.lock())
+            all->one_has_ended();
     }};
 }
 
@@ -119,8 +116,14 @@ watch subscription::after_revisions(std::function<void(std::uint64_t)> call)
         if (auto const its = one.lock())
             its->is_ended = true;
         if (auto const all = whole.lock())
-            all->some_ended = true;
+            all->one_has_ended();
     }};
+}
+
+void subscription::core::one_has_ended()
+{
+    some_ended = true;
+    drop_ended();
 }
 
 // Not while one of them may be called. A field without a watcher is not rung for; it stays, and is

@@ -1,4 +1,5 @@
 // What is new for a subscription, in the order of revisions.
+#include "detail/by_revision.hpp"
 #include "detail/subscription_core.hpp"
 #include "lanes.hpp"
 #include "stable_revision.hpp"
@@ -57,9 +58,7 @@ std::size_t subscription::core::collect()
     if (has_lanes)
         calls += collect_appended(newest);
     collect_records(stable);
-    auto const older = [](auto const& a, auto const& b) { return a.revision < b.revision; };
-    if (!std::is_sorted(items.begin(), items.end(), older))
-        std::stable_sort(items.begin(), items.end(), older);
+    shm::sort_by_revision(items);
     return calls;
 }
 

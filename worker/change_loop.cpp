@@ -103,14 +103,9 @@ void change_loop::wait()
                           });
 }
 
-// What has been told first: to wait again is a system call.
+// Tells first: to wait again is a system call. Both come behind a handler that throws, too.
 void change_loop::rung()
 {
-    struct end // also when a handler throws
-    {
-        change_loop& its;
-        ~end() { its.wait(); }
-    } const ended{*this};
     std::exception_ptr thrown;
     try {
         if (!coming_)
@@ -118,6 +113,7 @@ void change_loop::rung()
     } catch (...) {
         thrown = std::current_exception();
     }
+    wait();
     if (on_ring_)
         on_ring_();
     if (thrown)

@@ -85,6 +85,7 @@ struct subscription::core
     bool read(detail::watched_field const& field, std::uint64_t const* key);
     void visit_rows(detail::watched_field& field,
                     detail::function_ref<void(raw_change const&)> visit);
+    void one_has_ended();
     void drop_ended();
 
     // ---- where it is ----

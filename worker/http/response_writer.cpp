@@ -41,14 +41,6 @@ framing framing_of(std::string_view name)
 
 constexpr std::size_t digits_max = 20; // 2^64 has so many
 
-// Room for `size` bytes more, as a place to write to.
-char* room_in(std::string& out, std::size_t size)
-{
-    auto const before = out.size();
-    out.resize(before + size);
-    return out.data() + before;
-}
-
 char* put(char* to, std::string_view text)
 {
     std::memcpy(to, text.data(), text.size());
@@ -162,7 +154,8 @@ void append(std::string& out, response const& made, response_frame const& frame,
     auto const phrase = made.status == 200 ? std::string_view{"OK"} : reason(made.status);
     auto const date_text = date.now();
     auto const before = out.size();
-    auto* const begin = room_in(out, most_bytes(made, phrase) + date_text.size() + rest_bytes);
+    out.resize(before + most_bytes(made, phrase) + date_text.size() + rest_bytes);
+    auto* const begin = out.data() + before;
     bool dated = false;
     auto* at = put_fields(put_status_line(begin, made.status, phrase), made, dated);
     if (!dated)
