@@ -128,14 +128,15 @@ def check_all(program, *words, **settings):
         check_case(cases[name], unit, samples, baseline_of(name))
     for name in aims:
         check(cases[name]["median"] > 0, f"{name} is measured")
-    return cases
+    check_instructions(cases, is_optimised=machine["build"] in ("Release", "RelWithDebInfo"))
 
 
-def check_instructions(cases):
+def check_instructions(cases, is_optimised):
     """What is counted one by one does not depend on the machine: the order is known."""
     steps = {server: cases[f"{server}-hello-steps"]["median"] for server in OURS}
-    check(100 < steps["epoll"] < steps["covey"] < steps["beast"],
-          f"covey's instructions lie between the floor's and naive Beast's: {steps}")
+    check(100 < steps["epoll"] < steps["covey"], f"covey's instructions exceed the floor's: {steps}")
+    if is_optimised:  # naive Beast always is
+        check(steps["covey"] < steps["beast"], f"and below naive Beast's: {steps}")
 
 
 def check_without_others(program):
@@ -158,4 +159,4 @@ def check_wrong_name(program):
 
 check_wrong_name(sys.argv[1])
 check_without_others(sys.argv[1])
-check_instructions(check_all(sys.argv[1]))
+check_all(sys.argv[1])
