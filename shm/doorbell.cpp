@@ -56,6 +56,11 @@ namespace shm {
 
 namespace {
 
+bool has_rung(std::uint64_t bell)
+{
+    return state_of(bell) == bell_state::ringing || state_of(bell) == bell_state::rung;
+}
+
 // What the bell was until now.
 std::uint64_t wake(arena const& memory, std::uint32_t block)
 {
@@ -99,16 +104,23 @@ void clear_block(block_set& set, std::uint32_t block)
 void arm_bell(arena const& memory, std::uint32_t block)
 {
     auto& bell = memory.block(block).bell;
-    bell.store(next_sleep(bell.load(std::memory_order_relaxed)), std::memory_order_release);
+    auto const was = bell.load(std::memory_order_relaxed);
+    bell.store(next_sleep(was), std::memory_order_release);
+    if (has_rung(was))
+        add_to(memory.block(block).notified.wakes);
     set_block(memory.head().armed, block);
     full_fence(memory.head().armed.bits[block / 64]);
 }
 
 void disarm_bell(arena const& memory, std::uint32_t block)
 {
-    auto const was = state_of(wake(memory, block));
-    if (was == bell_state::ringing || was == bell_state::rung)
+    if (has_rung(wake(memory, block)))
         add_to(memory.block(block).notified.wakes);
+}
+
+bool is_rung(arena const& memory, std::uint32_t block)
+{
+    return has_rung(memory.block(block).bell.load(std::memory_order_relaxed));
 }
 
 void silence_bell(arena const& memory, std::uint32_t block)

@@ -47,9 +47,11 @@ inline constexpr std::uint32_t relay_above = 8;
 inline constexpr std::uint64_t relay_patience = 50'000'000; // ns
 
 // The sleeper's side. After `arm` the caller looks at what it waits for, then sleeps or disarms.
-// Disarming counts the ring that has ended the sleep, if one has.
+// Both count the ring that has ended a sleep, if one has; who has been rung may arm again without
+// disarming, for nobody rings it twice.
 void arm_bell(arena const& memory, std::uint32_t block);
 void disarm_bell(arena const& memory, std::uint32_t block);
+bool is_rung(arena const& memory, std::uint32_t block); // or being rung
 
 // Of a block whose worker is dead: nobody sleeps there.
 void silence_bell(arena const& memory, std::uint32_t block);

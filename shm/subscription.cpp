@@ -146,7 +146,17 @@ void subscription::core::wake()
 {
     if (armed)
         shm::disarm_bell(memory, who.block);
-    armed = false;
+    armed = rung = false;
+}
+
+// Who has been rung is not rung again, so the change comes first: to disarm is to take two words
+// away from who writes.
+void subscription::core::come_awake()
+{
+    if (armed && !rung && shm::is_rung(memory, who.block))
+        rung = true;
+    else
+        wake();
 }
 
 // ---- where it is --------------------------------------------------------------------------------
@@ -180,7 +190,7 @@ std::size_t subscription::dispatch()
     if (core_->dispatching)
         return 0;
     core_->posted = false;
-    core_->wake();
+    core_->come_awake();
     if (!core_->has_samples && !core_->news()) { // the way of whoever spins
         core_->nothing_new();
         return 0;
@@ -232,6 +242,7 @@ bool subscription::arm()
     auto& me = *core_;
     shm::arm_bell(me.memory, me.who.block);
     me.armed = true;
+    me.rung = false;
     if (me.cursor_is_old)
         me.look_where_it_is();
     if (me.news() || (me.has_samples && me.samples_differ())) {

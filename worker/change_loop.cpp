@@ -1,6 +1,5 @@
 #include "change_loop.hpp"
 
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
 #include <utility>
@@ -51,7 +50,11 @@ void change_loop::come_round()
 
 void change_loop::turn()
 {
-    bool const news = tell();
+    settle(tell());
+}
+
+void change_loop::settle(bool news)
+{
     if (budget_.count() > 0 && goes_on_looking(news))
         return come_round();
     if (!changes_.arm())
@@ -95,23 +98,25 @@ bool change_loop::tell()
 
 void change_loop::wait()
 {
-    bell_.async_read_some(net::buffer(&rung_, sizeof rung_),
-                          [this](boost::system::error_code failed, std::size_t) {
-                              if (failed)
-                                  return;
-                              rung();
-                          });
+    bell_.async_wait(bell_.wait_read, [this](boost::system::error_code failed) {
+        if (!failed)
+            rung();
+    });
 }
 
-// Tells first: to wait again is a system call. Both come behind a handler that throws, too.
+// Tells first: to empty the bell is a system call, and to wait again. Emptied before it is armed,
+// for a later ring is of the next sleep. All that comes behind a handler that throws, too.
 void change_loop::rung()
 {
     std::exception_ptr thrown;
     try {
+        bool const news = tell();
+        changes_.answer();
         if (!coming_)
-            turn();
+            settle(news);
     } catch (...) {
         thrown = std::current_exception();
+        changes_.answer();
     }
     wait();
     if (on_ring_)

@@ -13,7 +13,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <covey/shm/subscription.hpp>
-#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -39,6 +38,7 @@ class change_loop
 
     void come_round(); // soon, once
     void turn();
+    void settle(bool news); // behind it: looks on, or arms
     bool goes_on_looking(bool news);
     bool tell();
     void wait();
@@ -52,7 +52,6 @@ class change_loop
     net::steady_timer look_again_; // while an ordered watch waits for a change under way
     clock::time_point last_news_ = clock::now();
     clock::time_point last_turn_; // when it was over
-    std::uint64_t rung_ = 0;      // what is read from the eventfd
     std::function<void()> on_ring_;
     bool coming_ = false;
 };

@@ -81,6 +81,7 @@ struct subscription::core
     }
     detail::watched_field& watched(std::uint32_t field);
     void wake();
+    void come_awake();
     void fall_behind(shm::watcher& one, std::uint64_t from, resync_reason why);
     bool read(detail::watched_field const& field, std::uint64_t const* key);
     void visit_rows(detail::watched_field& field,
@@ -156,7 +157,8 @@ struct subscription::core
     std::vector<std::byte> body;
     std::function<void()> post;
     bool posted = false; // an own change has asked for a dispatch that has not come yet
-    bool armed = false;
+    bool armed = false; // the bell is, or has been rung since
+    bool rung = false;  // it has, and what has rung it has been looked at
     bool dispatching = false;
     bool over = false; // the subscription is gone
 };
