@@ -62,6 +62,15 @@ std::vector<pid_t> tree_of(pid_t root)
     return out;
 }
 
+std::vector<pid_t> threads_of(std::vector<pid_t> const& processes)
+{
+    std::vector<pid_t> out;
+    for (auto const process : processes)
+        for (auto const& thread : fs::directory_iterator{fmt::format("/proc/{}/task", process)})
+            out.push_back(std::stoi(thread.path().filename().string()));
+    return out;
+}
+
 bool has_signal(pid_t process, std::string_view set, int signal)
 {
     std::ifstream status{fmt::format("/proc/{}/status", process)};

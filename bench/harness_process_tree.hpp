@@ -15,6 +15,9 @@ std::vector<pid_t> children_of(pid_t parent);
 // `root` and everything below it.
 std::vector<pid_t> tree_of(pid_t root);
 
+// Those of all of them that are there now. Throws std::filesystem_error for who has gone.
+std::vector<pid_t> threads_of(std::vector<pid_t> const& processes);
+
 // Whether `signal` is in a set of /proc/PID/status: "SigPnd", "SigCgt". Not when it is not there.
 bool has_signal(pid_t process, std::string_view set, int signal);
 

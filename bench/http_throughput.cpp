@@ -148,14 +148,16 @@ void take_round(std::list<lane>& lanes, bool has_wrk)
 
 void take_once(std::list<lane>& lanes, wishes const& wanted, bool has_wrk, scratch const& notes)
 {
-    bool const has_strace = is_strace_installed();
-    if (!has_strace)
+    auto const how = how_calls_are_counted();
+    if (how.empty())
         fmt::print(stderr, "strace is not installed; calls of the kernel are left out\n");
+    else
+        fmt::print(stderr, "calls of the kernel are counted {}\n", how);
     for (auto& each : lanes) {
         named(each, [&](lane& one) {
             if (one.who().native)
                 one.count_steps(wanted.stepped);
-            if (has_strace && has_wrk)
+            if (!how.empty() && has_wrk)
                 one.count_syscalls(notes);
         });
     }

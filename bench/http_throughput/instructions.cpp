@@ -3,8 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <covey/protocol/handle.hpp>
-#include <filesystem>
-#include <fmt/format.h>
+#include <harness_process_tree.hpp>
 #include <linux/perf_event.h>
 #include <string_view>
 #include <sys/syscall.h>
@@ -50,13 +49,10 @@ double sum_of(std::vector<handle> const& counters)
 
 instruction_counter::instruction_counter(std::vector<pid_t> const& processes)
 {
-    for (auto const process : processes)
-        for (auto const& thread :
-             std::filesystem::directory_iterator{fmt::format("/proc/{}/task", process)}) {
-            auto const number = std::stoi(thread.path().filename().string());
-            user_.push_back(open_counter(number, false));
-            kernel_.push_back(open_counter(number, true));
-        }
+    for (auto const thread : threads_of(processes)) {
+        user_.push_back(open_counter(thread, false));
+        kernel_.push_back(open_counter(thread, true));
+    }
 }
 
 instruction_counter::count instruction_counter::read() const

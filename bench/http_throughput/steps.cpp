@@ -7,8 +7,6 @@
 #include <covey/protocol/handle.hpp>
 #include <csignal>
 #include <fcntl.h>
-#include <filesystem>
-#include <fmt/format.h>
 #include <harness_child.hpp>
 #include <harness_process_tree.hpp>
 #include <stdexcept>
@@ -57,10 +55,8 @@ class leash
   public:
     explicit leash(std::vector<pid_t> const& processes)
     {
-        for (auto const process : processes)
-            for (auto const& thread :
-                 std::filesystem::directory_iterator{fmt::format("/proc/{}/task", process)})
-                take(std::stoi(thread.path().filename().string()));
+        for (auto const thread : threads_of(processes))
+            take(thread);
     }
     ~leash()
     {
