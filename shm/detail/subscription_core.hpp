@@ -157,8 +157,8 @@ struct subscription::core
     std::vector<std::byte> body;
     std::function<void()> post;
     bool posted = false; // an own change has asked for a dispatch that has not come yet
-    bool armed = false; // the bell is, or has been rung since
-    bool rung = false;  // it has, and what has rung it has been looked at
+    bool armed = false;  // the bell is, or has been rung since
+    bool rung = false;   // it has, and what has rung it has been looked at
     bool dispatching = false;
     bool over = false; // the subscription is gone
 };

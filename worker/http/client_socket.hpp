@@ -1,4 +1,4 @@
-// client_socket: a client's connection, which the loop watches only once it must be waited for.
+// client_socket: a client's connection, which is watched only once it must be waited for.
 //
 // Most of what a short connection would cost here is being watched: entering the epoll set, leaving
 // it, and the loop's turns between. When a connection comes to a worker its request is usually
@@ -7,11 +7,8 @@
 // Every call on the loop's thread. Nothing blocks, nothing raises SIGPIPE.
 #pragma once
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
+#include "client_watch.hpp"
+
 #include <boost/system/error_code.hpp>
 #include <covey/protocol/handle.hpp>
 #include <cstddef>
@@ -22,17 +19,15 @@
 
 namespace covey::http {
 
-namespace net = boost::asio;
-
 class client_socket
 {
   public:
     using error_code = boost::system::error_code;
 
-    // `connection` is a connected stream socket, TCP or Unix.
-    client_socket(net::io_context& loop, handle connection)
-        : connection_{std::move(connection)}
-        , watched_{loop}
+    // `connection` is a connected stream socket, TCP or Unix. The watch outlives this.
+    client_socket(client_watch& watch, handle connection)
+        : watch_{watch}
+        , connection_{std::move(connection)}
     {}
 
     // What is there or fits now. would_block when that is nothing; eof, of a read, when no more
@@ -40,41 +35,26 @@ class client_socket
     std::size_t read_some(std::span<char> into, error_code& failed);
     std::size_t write_some(std::string_view from, error_code& failed);
 
-    // Completes as Asio's do. An error of being watched is one of the operation.
-    template <class Handler>
-    void async_read_some(std::span<char> into, Handler handler)
-    {
-        if (auto const failed = watch())
-            return net::post(
-                watched_.get_executor(),
-                [failed, handler = std::move(handler)]() mutable { handler(failed, 0); });
-        watched_.async_read_some(net::buffer(into.data(), into.size()), std::move(handler));
-    }
-    template <class Handler>
-    void async_wait_writable(Handler handler)
-    {
-        if (auto const failed = watch())
-            return net::post(watched_.get_executor(),
-                             [failed, handler = std::move(handler)]() mutable { handler(failed); });
-        watched_.async_wait(stream::wait_write, std::move(handler));
-    }
+    // `who` is told from now on, until close(): of bytes; of room, too.
+    error_code watch_reading(client_watch::client& who);
+    error_code watch_writing(client_watch::client& who);
+
+    // Whether there may be bytes of which nobody will be told any more.
+    bool may_hold_more() const { return is_watched_ && !is_emptied_; }
+    void told(client_watch::readiness now); // and has not read yet
 
     std::string peer() const;      // its numeric address; empty: of a Unix socket, or unknown
     std::size_t available() const; // bytes; 0 when that cannot be told
     void end_sending(error_code& failed);
-    void close();
+    void close(client_watch::client const& who);
 
   private:
-    // Generic: TCP and Unix sockets are one type here. A concrete executor: no type erasure on the
-    // way of a request.
-    using stream =
-        net::basic_stream_socket<net::generic::stream_protocol, net::io_context::executor_type>;
-
-    error_code watch();
-    int number() const;
-
-    handle connection_; // until it is watched; then `watched_` owns it
-    mutable stream watched_;
+    client_watch& watch_;
+    handle connection_;
+    bool is_watched_ = false;
+    bool watches_room_ = false;
+    bool is_emptied_ = false; // what comes now is told of
+    bool is_ended_ = false;   // the end is there already, behind what there is to be read
 };
 
 } // namespace covey::http

@@ -14,6 +14,7 @@ server::server(net::io_context& loop, router const& routes, limits bounds,
     , routes_{routes}
     , on_traffic_{std::move(on_traffic)}
     , timer_{loop}
+    , clients_{loop}
     , parting_timer_{loop}
 {
     limit(bounds);
@@ -83,7 +84,7 @@ std::shared_ptr<session> server::admit(handle connection)
         now_ = clock::now();
         tick();
     }
-    auto made = std::make_shared<session>(client_socket{loop_, std::move(connection)}, *this);
+    auto made = std::make_shared<session>(std::move(connection), *this);
     sessions_.insert(made);
     made->placed(deadlines_.add(*made));
     return made;
@@ -135,10 +136,11 @@ void server::part()
         return;
     // Ten milliseconds' worth at a time: ten thousand clients are no ten thousand timers.
     parting_timer_.expires_at(partings_.back().at + std::chrono::milliseconds{10});
-    parting_timer_.async_wait([this](boost::system::error_code stopped) {
-        if (!stopped)
-            part();
-    });
+    parting_timer_.async_wait(
+        [this, alive = std::weak_ptr{alive_}](boost::system::error_code stopped) {
+            if (!stopped && !alive.expired())
+                part();
+        });
 }
 
 void server::request_begins()
@@ -170,8 +172,8 @@ void server::closed(std::shared_ptr<session> const& gone)
 void server::tick()
 {
     timer_.expires_after(bounds_.tick);
-    timer_.async_wait([this](boost::system::error_code stopped) {
-        if (stopped)
+    timer_.async_wait([this, alive = std::weak_ptr{alive_}](boost::system::error_code stopped) {
+        if (stopped || alive.expired())
             return;
         now_ = clock::now();
         deadlines_.over(now_, [this](session& each) { late_.push_back(each.shared_from_this()); });

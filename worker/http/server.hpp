@@ -5,6 +5,7 @@
 #pragma once
 
 #include "access_log.hpp"
+#include "client_watch.hpp"
 #include "deadlines.hpp"
 #include "limit_hits.hpp"
 #include "limits.hpp"
@@ -84,6 +85,7 @@ class server
 
     // ---- for sessions ----
     net::io_context& loop() { return loop_; }
+    client_watch& clients() { return clients_; }
     router const& routes() const { return routes_; }
     limits const& bounds() const { return bounds_; }
     date_line& date() { return date_; }
@@ -120,6 +122,7 @@ class server
     date_line date_;
     net::steady_timer timer_;
     clock::time_point now_ = clock::now();
+    client_watch clients_;
     std::unordered_set<std::shared_ptr<session>> sessions_;
     http::deadlines deadlines_;
     std::vector<std::shared_ptr<session>> late_; // in a tick: one may leave meanwhile
@@ -133,6 +136,8 @@ class server
     std::optional<access_log> access_;
     bool ticking_ = false;
     bool draining_ = false;
+    std::shared_ptr<void> const alive_ =
+        std::make_shared<char>(); // for what is in the loop's queue
 };
 
 } // namespace covey::http

@@ -26,9 +26,9 @@ void report(request const& asked, std::string const& what)
 
 } // namespace
 
-session::session(client_socket socket, server& owner)
+session::session(handle connection, server& owner)
     : owner_{owner}
-    , socket_{std::move(socket)}
+    , socket_{owner.clients(), std::move(connection)}
     , reader_{owner.bounds()}
 {}
 
@@ -331,21 +331,21 @@ void session::flush()
 void session::wait_writable()
 {
     write_outstanding_ = true;
-    socket_.async_wait_writable([self = shared_from_this()](error_code failed) {
-        self->write_outstanding_ = false;
-        if (self->phase_ == phase::closed)
-            return;
-        if (failed)
-            return self->close();
-        if (self->phase_ != phase::streaming)
-            return self->advance();
-        self->flush();
-        if (self->phase_ == phase::streaming && self->unsent() == 0) {
-            self->events_->hold(0);
-            self->pump();
-        }
-        self->set_deadline();
-    });
+    if (socket_.watch_writing(*this))
+        close_soon();
+}
+
+void session::writable()
+{
+    write_outstanding_ = false;
+    if (phase_ != phase::streaming)
+        return advance();
+    flush();
+    if (phase_ == phase::streaming && unsent() == 0) {
+        events_->hold(0);
+        pump();
+    }
+    set_deadline();
 }
 
 // The last answer is with the kernel. Closing with bytes unread would make TCP reset the
@@ -365,13 +365,19 @@ void session::finish()
     read();
 }
 
+// Of a socket that cannot be watched, where its owner is at work with it.
+void session::close_soon()
+{
+    net::post(owner_.loop(), [self = shared_from_this()] { self->close(); });
+}
+
 void session::close()
 {
     auto const before = std::exchange(phase_, phase::closed);
     if (before == phase::closed)
         return;
     auto const self = shared_from_this(); // the server may hold the last other one
-    socket_.close();
+    socket_.close(*this);
     events_.reset();
     if (before == phase::answering)
         abandon_handler();
@@ -389,15 +395,32 @@ void session::read()
     if (read_outstanding_ || input_ended_)
         return;
     read_outstanding_ = true;
-    socket_.async_read_some(in_.room(),
-                            [self = shared_from_this()](error_code failed, std::size_t bytes) {
-                                self->read_outstanding_ = false;
-                                if (self->phase_ == phase::closed)
-                                    return;
-                                if (failed && failed != net::error::eof)
-                                    return self->close();
-                                self->received(bytes, failed == net::error::eof);
-                            });
+    if (socket_.may_hold_more())
+        net::post(owner_.loop(), [self = shared_from_this()] { self->ready({.to_read = true}); });
+    else if (socket_.watch_reading(*this))
+        close_soon();
+}
+
+void session::readable()
+{
+    error_code failed;
+    auto const bytes = socket_.read_some(in_.room(), failed);
+    if (failed == net::error::would_block)
+        return;
+    read_outstanding_ = false;
+    if (failed && failed != net::error::eof)
+        return close();
+    received(bytes, failed == net::error::eof);
+}
+
+void session::ready(client_watch::readiness now)
+{
+    auto const self = shared_from_this(); // the server may hold the last other one
+    socket_.told(now);
+    if (now.to_write && write_outstanding_)
+        writable();
+    if (now.to_read && read_outstanding_ && phase_ != phase::closed)
+        readable();
 }
 
 void session::received(std::size_t bytes, bool ended)

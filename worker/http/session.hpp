@@ -26,10 +26,10 @@
 
 namespace covey::http {
 
-class session : public std::enable_shared_from_this<session>
+class session : public std::enable_shared_from_this<session>, private client_watch::client
 {
   public:
-    session(client_socket socket, server& owner);
+    session(handle connection, server& owner);
 
     // Answers at once what is there already; it may be closed when this returns.
     void start();
@@ -87,8 +87,12 @@ class session : public std::enable_shared_from_this<session>
     void pump();
     void flush();
     void wait_writable();
+    void writable();
     void finish();
+    void close_soon();
     void read();
+    void readable();
+    void ready(client_watch::readiness now) override;
     void received(std::size_t bytes, bool ended);
     void set_deadline();
     void wait_until(server::clock::time_point when);
