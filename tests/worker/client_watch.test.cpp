@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Both ends of a connection; one is watched.
-struct watched : http::client_watch::client
+struct watched final : http::client_watch::client
 {
     explicit watched(http::client_watch& by)
     {
