@@ -1,12 +1,10 @@
 #include "instructions.hpp"
 
+#include "perf_event.hpp"
+
 #include <array>
-#include <cerrno>
-#include <covey/protocol/handle.hpp>
 #include <harness_process_tree.hpp>
-#include <linux/perf_event.h>
 #include <string_view>
-#include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -17,7 +15,6 @@ namespace {
 handle open_counter(pid_t thread, bool of_kernel)
 {
     perf_event_attr wanted{};
-    wanted.size = sizeof wanted;
     wanted.type = PERF_TYPE_HARDWARE;
     wanted.config = PERF_COUNT_HW_INSTRUCTIONS;
     wanted.inherit = 1;
@@ -25,11 +22,7 @@ handle open_counter(pid_t thread, bool of_kernel)
     wanted.exclude_user = of_kernel ? 1 : 0;
     wanted.exclude_kernel = of_kernel ? 0 : 1;
     wanted.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
-    handle made{static_cast<int>(
-        ::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC))};
-    if (!made.is_open())
-        throw std::system_error{errno, std::system_category(), "perf_event_open"};
-    return made;
+    return open_event(wanted, thread);
 }
 
 // The counters take turns when the processor has too few: what was counted stands for all the time.

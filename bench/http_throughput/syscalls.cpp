@@ -1,20 +1,19 @@
 #include "syscalls.hpp"
 
+#include "perf_event.hpp"
+
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <covey/protocol/handle.hpp>
 #include <csignal>
 #include <cstdint>
 #include <fmt/format.h>
 #include <fstream>
 #include <harness_child.hpp>
 #include <harness_process_tree.hpp>
-#include <linux/perf_event.h>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
-#include <sys/syscall.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -110,16 +109,11 @@ class call_counter
         if (!(std::ifstream{events_at + event + "/id"} >> number))
             throw std::system_error{ENOENT, std::system_category(), events_at + event};
         perf_event_attr wanted{};
-        wanted.size = sizeof wanted;
         wanted.type = PERF_TYPE_TRACEPOINT;
         wanted.config = number;
         wanted.inherit = 1;
-        for (auto const thread : threads) {
-            auto& made = counters_.emplace_back(static_cast<int>(
-                ::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC)));
-            if (!made.is_open())
-                throw std::system_error{errno, std::system_category(), "perf_event_open"};
-        }
+        for (auto const thread : threads)
+            counters_.push_back(open_event(wanted, thread));
     }
     double read() const
     {

@@ -60,6 +60,13 @@ struct watched final : http::client_watch::client
         return out;
     }
 
+    // Watches it now; whether it is told of what is there.
+    bool is_told(net::io_context& loop)
+    {
+        CHECK_FALSE(socket->watch_reading(*this));
+        return run_until(loop, [&] { return times == 1; });
+    }
+
     handle peer;
     int own = -1;
     std::optional<http::client_socket> socket;
@@ -76,8 +83,7 @@ TEST_CASE("who is watched is told of bytes, of those that were there before as w
     http::client_watch watch{loop};
     watched one{watch};
     one.say("first");
-    CHECK_FALSE(one.socket->watch_reading(one));
-    REQUIRE(run_until(loop, [&] { return one.times == 1; }));
+    REQUIRE(one.is_told(loop));
     CHECK(one.last.to_read);
     CHECK_FALSE(one.last.ended);
     CHECK(one.read(100) == "first");
@@ -94,8 +100,7 @@ TEST_CASE("a socket may hold more until a read has found less than it had room f
     http::client_watch watch{loop};
     watched one{watch};
     one.say("123456");
-    CHECK_FALSE(one.socket->watch_reading(one));
-    REQUIRE(run_until(loop, [&] { return one.times == 1; }));
+    REQUIRE(one.is_told(loop));
     CHECK(one.socket->may_hold_more());
     CHECK(one.read(3) == "123");
     CHECK(one.socket->may_hold_more());
@@ -111,8 +116,7 @@ TEST_CASE("an end that has come with the bytes is told with them, and waits behi
     watched one{watch};
     one.say("last");
     ::shutdown(one.peer.get(), SHUT_WR);
-    CHECK_FALSE(one.socket->watch_reading(one));
-    REQUIRE(run_until(loop, [&] { return one.times == 1; }));
+    REQUIRE(one.is_told(loop));
     CHECK(one.last.ended);
     CHECK(one.read(100) == "last");
     CHECK(one.socket->may_hold_more()); // of that nobody is told
